@@ -35,7 +35,7 @@ use crate::wording::days_off;
 /// How long the bot waits for the outside systems. The defaults are for production; tests shorten them instead of
 /// sleeping.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// Each step of a call to Slack, and of its socket.
     pub slack: slack::Timing,
     /// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so
@@ -45,9 +45,9 @@ pub struct Patience {
     pub provider_request: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
             slack: slack::Timing::default(),
             connect_pause: Duration::from_secs(2),
             provider_request: okta::REQUEST_TIMEOUT,
@@ -79,7 +79,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
 
 /// The scopes that these policies need; asking for one that was not granted fails the whole token.
 pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
-    let needs_logs = policies.iter().any(|policy| policy.rule.second_look);
+    let needs_logs = policies.iter().any(|policy| policy.rule.check_sign_in_log);
     let needs_groups = policies.iter().any(|policy| !policy.rule.exempt_groups.is_empty());
     [
         ("okta.users.read", true),
@@ -143,13 +143,13 @@ pub async fn run(
     reloads: Reloads,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    run_patiently(config, Patience::default(), clock, reloads, stop).await
+    run_patiently(config, Timeouts::default(), clock, reloads, stop).await
 }
 
 /// As [`run`], with other waits for the outside systems.
 pub async fn run_patiently(
     config: Config,
-    patience: Patience,
+    patience: Timeouts,
     clock: Clock,
     reloads: Reloads,
     stop: CancellationToken,
@@ -177,7 +177,7 @@ fn warn(config: &Config, clock: &Clock) {
 /// Does the job, by one configuration after the other, and lets people watch.
 async fn watched(
     config: Config,
-    patience: Patience,
+    patience: Timeouts,
     clock: Clock,
     mut reloads: Reloads,
     stop: &CancellationToken,
@@ -187,9 +187,9 @@ async fn watched(
     let terms = configured.iter().map(|one| (one.name.clone(), one.terms)).collect();
     let watch = Arc::new(Watch::new(store.clone(), terms, clock.clone()).await?);
     let watching = CancellationToken::new();
-    watch.serve(&config.database, config.watch.http, &watching).await?;
+    watch.serve(&config.database, config.monitoring.http, &watching).await?;
     tokio::spawn(Supervisor::feed(Arc::clone(&watch), stop.clone()));
-    let job = Job { patience, clock, store, watch, surveys: Arc::default() };
+    let job = Runner { patience, clock, store, watch, surveys: Arc::default() };
     let result = Box::pin(job.go_on(config, &mut reloads, stop)).await;
     job.surveys.end_all().await;
     watching.cancel();
@@ -198,8 +198,8 @@ async fn watched(
 }
 
 /// What the job is done with.
-struct Job {
-    patience: Patience,
+struct Runner {
+    patience: Timeouts,
     clock: Clock,
     store: Store,
     watch: Arc<Watch>,
@@ -216,7 +216,7 @@ struct Ready {
     how: Action,
 }
 
-impl Job {
+impl Runner {
     /// Does the job until `stop`.
     async fn go_on(
         &self,
@@ -523,7 +523,7 @@ async fn ended(engine: &Engine, stop: &CancellationToken) {
 
 /// Where events go: the collectors, and the heartbeat.
 fn collectors(config: &Config) -> Vec<Collector> {
-    let heartbeat = config.watch.heartbeat.clone();
+    let heartbeat = config.monitoring.heartbeat.clone();
     let heartbeat = heartbeat.map(|url| Collector::heartbeat(url, config.network.clone()));
     config.forward.iter().cloned().chain(heartbeat).collect()
 }

@@ -85,7 +85,7 @@
 //! are then. Each person who has opened the bot's page has a row; `outbox/home.rs` publishes the page again when it would
 //! differ, by the person's rights at that moment. A question to a manager or to the account's own person is a row per request, account and role
 //! (`outbox/outreach.rs`): it is asked once, and the answer is evidence on the card, never a decision. While nobody decides,
-//! [`domain::silence`] says who is reminded and when, once per request and moment (`request/reminders.rs`).
+//! [`domain::reminders`] says who is reminded and when, once per request and moment (`request/reminders.rs`).
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the bot reads its own messages to see whether
 //! the file is the latest (`engine/witnesses.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no

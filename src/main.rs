@@ -61,7 +61,7 @@ enum Command {
     /// Show what is configured, and the shape of the configuration file
     Config {
         #[command(subcommand)]
-        question: config::Question,
+        question: config::ConfigQuestion,
     },
     /// Verify the audit trail, also while the bot is running, and say up to which event it is intact
     Verify {

@@ -6,12 +6,14 @@ mod account;
 mod assess;
 #[path = "domain/audit.rs"]
 mod audit;
+#[path = "domain/backoff.rs"]
+mod backoff;
 #[path = "domain/calendar.rs"]
 mod calendar;
 #[path = "domain/candidate.rs"]
 mod candidate;
-#[path = "domain/concern.rs"]
-mod concern;
+#[path = "domain/date_range.rs"]
+mod date_range;
 #[path = "domain/decide.rs"]
 mod decide;
 #[path = "domain/digest.rs"]
@@ -32,12 +34,16 @@ mod keep;
 mod lineage;
 #[path = "domain/missed.rs"]
 mod missed;
+#[path = "domain/outreach.rs"]
+mod outreach;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]
 mod policy;
 #[path = "domain/proof.rs"]
 mod proof;
+#[path = "domain/reminders.rs"]
+mod reminders;
 #[path = "domain/report.rs"]
 mod report;
 #[path = "domain/request.rs"]
@@ -50,11 +56,5 @@ mod second;
 mod sessions;
 #[path = "domain/sighting.rs"]
 mod sighting;
-#[path = "domain/silence.rs"]
-mod silence;
 #[path = "domain/undated.rs"]
 mod undated;
-#[path = "domain/waiting.rs"]
-mod waiting;
-#[path = "domain/when.rs"]
-mod when;

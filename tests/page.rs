@@ -58,14 +58,14 @@ async fn story(tell: impl AsyncFnOnce(&Browser, &Sandbox)) {
 async fn swept(page: &Browser) {
     page.open(U_APPROVER).await;
     page.see("#bot-state[data-state=connected]").await;
-    page.press("#sweep-now").await;
+    page.input("#sweep-now").await;
     page.see_words("#messages li.message", "Answer by").await;
 }
 
 /// Presses the card's red button and confirms.
 async fn suspend(page: &Browser) {
-    page.press("#messages [data-action-id=suspend]").await;
-    page.press("dialog.confirm button.confirm").await;
+    page.input("#messages [data-action-id=suspend]").await;
+    page.input("dialog.confirm button.confirm").await;
 }
 
 /// The box of a person in the review dialog.
@@ -93,9 +93,9 @@ async fn a_sweep_is_approved_and_the_accounts_turn_suspended() {
         page.see("#guide li.done[data-step='1']").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
 
-        page.press("#messages [data-action-id=suspend]").await;
+        page.input("#messages [data-action-id=suspend]").await;
         page.see_words("dialog.confirm", "These 12 people").await;
-        page.press("dialog.confirm button.deny").await;
+        page.input("dialog.confirm button.deny").await;
         page.see_no("dialog").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
 
@@ -105,7 +105,7 @@ async fn a_sweep_is_approved_and_the_accounts_turn_suspended() {
         assert_eq!(page.count("#guide li.done").await, 3);
         page.see_words("#messages li.message", "in the thread of").await;
         page.see_no("#messages [data-action-id=suspend]").await;
-        page.press("#tab-audit").await;
+        page.input("#tab-audit").await;
         page.see_words("#audit tr[data-event=suspended]", ADA).await;
         assert_eq!(page.count("#audit tr[data-event=suspended]").await, 12);
         assert!(!page.text("#audit").await.contains("[object"), "details are readable");
@@ -133,11 +133,11 @@ async fn a_guest_is_told_why_not_and_nothing_changes() {
 async fn who_is_unticked_in_the_dialog_stays_active() {
     story(async |page, sandbox| {
         swept(page).await;
-        page.press("#messages [data-action-id=choose]").await;
+        page.input("#messages [data-action-id=choose]").await;
         page.see_words(".modal .input-block", "Chidi Eze").await;
-        page.press(&ticked(CHIDI)).await;
+        page.input(&ticked(CHIDI)).await;
         page.see_words(".modal button.submit", "Suspend 11").await;
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_no(".modal").await;
         page.see(&status_of(ADA, "SUSPENDED")).await;
         page.see_words("#messages li.message", "in the thread of").await;
@@ -153,7 +153,7 @@ async fn the_composer_takes_slash_commands() {
         page.open(U_APPROVER).await;
         page.say(&format!("/inactive-contractors why {ADA}")).await;
         page.see_words("#messages li.ephemeral", "is inactive: idle 41 days").await;
-        page.press("#chips [data-say='']").await;
+        page.input("#chips [data-say='']").await;
         page.see_words("#messages li.ephemeral", "Next sweep").await;
         page.say("hello").await;
         page.see_words(".toast.error", "slash commands only").await;
@@ -165,12 +165,12 @@ async fn the_composer_takes_slash_commands() {
 async fn a_killed_bot_shows_as_down_and_works_again_once_started() {
     story(async |page, _| {
         swept(page).await;
-        page.press("#bot-kill").await;
+        page.input("#bot-kill").await;
         page.see("#bot-state[data-state=down]").await;
         suspend(page).await;
         page.see(".toast.error").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
-        page.press("#bot-start").await;
+        page.input("#bot-start").await;
         page.see("#bot-state[data-state=connected]").await;
         suspend(page).await;
         page.see(&status_of(ADA, "SUSPENDED")).await;
@@ -186,7 +186,7 @@ async fn past_the_deadline_the_card_has_no_buttons() {
         let ts = page.run("return document.querySelector('#messages li.message').dataset.ts").await;
         let card = format!("#messages li[data-ts='{}']", ts.as_str().expect("a card has a ts"));
         page.see(&format!("{card} [data-action-id=suspend]")).await;
-        page.press("#clock-past-deadline").await;
+        page.input("#clock-past-deadline").await;
         page.see_words(&card, "Expired").await;
         page.see_no(&format!("{card} [data-action-id=suspend]")).await;
         page.see(&status_of(ADA, "ACTIVE")).await;
@@ -204,7 +204,7 @@ async fn names_from_the_directory_are_only_text() {
         assert!(card.contains("//evil.example|click>"), "{card}");
         page.say("/inactive-contractors why broadcast@ext.example").await;
         page.see_words("#messages li.ephemeral", "<!channel>").await;
-        page.press("#messages [data-action-id=choose]").await;
+        page.input("#messages [data-action-id=choose]").await;
         page.see_words(".modal .input-block", "<!channel>").await;
         assert_eq!(page.count(".ping").await, 0);
         assert_eq!(page.count("a[href*='evil.example']").await, 0);
@@ -218,12 +218,12 @@ async fn a_dropped_socket_comes_back_and_an_armed_fault_is_used_up() {
         page.open(U_APPROVER).await;
         let slack = &sandbox.world.slack;
         let before = slack.connections_opened();
-        page.press("#drop-socket").await;
+        page.input("#drop-socket").await;
         slack.wait_for("another socket", |slack| (slack.connections_opened() > before).then_some(())).await;
         page.see("#bot-state[data-state=connected]").await;
-        page.press("#okta-fail").await;
+        page.input("#okta-fail").await;
         page.see_words("#okta-fail.armed", "Armed").await;
-        page.press("#sweep-now").await;
+        page.input("#sweep-now").await;
         page.see("#okta-fail:not(.armed)").await;
         page.see_words("#messages li.message", "Answer by").await;
     })

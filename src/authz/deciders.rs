@@ -85,10 +85,10 @@ pub async fn look_up(
         "can't look up the approvers; their own accounts are never proposed, so nothing is proposed now",
     )?;
     so_far.forget(named.keys());
-    let own_accounts =
+    let account_owners =
         own_accounts_of(chat, policy, users.iter().filter_map(|(_, user)| user.as_ref())).await?;
     let ids = users.iter().filter_map(|(_, user)| user.as_ref()).flat_map(ChatUser::ids).chain(named.keys());
-    let own = ids.filter_map(|id| own_accounts.get(id)).flatten();
+    let own = ids.filter_map(|id| account_owners.get(id)).flatten();
     let mut found = LookedUp { accounts: own.map(|name| folded(name)).collect(), ..LookedUp::default() };
     let mut nameless = BTreeSet::new();
     for (id, user) in users {
@@ -97,7 +97,7 @@ pub async fn look_up(
             unable.insert(Unable { who: id.clone(), why: format!("{system} no longer has this person") });
             continue;
         };
-        let has_own = user.ids().any(|id| own_accounts.contains_key(id));
+        let has_own = user.ids().any(|id| account_owners.contains_key(id));
         let is_in_channel = members.as_ref().is_ok_and(|members| members.iter().any(|id| user.has_id(id)));
         let ChatUser { name, email, outsider, person_id, .. } = user;
         let who = format!("{name} ({id})");
@@ -125,7 +125,7 @@ pub async fn look_up(
     anyhow::ensure!(
         nameless.is_empty(),
         "{system} gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
-         not be suspended. Have them confirm their address in {system}, or name their account in own_accounts",
+         not be suspended. Have them confirm their address in {system}, or name their account in account_owners",
         nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
     );
     found.deciders.approvers.sort_by(|a, b| a.id.cmp(&b.id));
@@ -265,7 +265,7 @@ impl Authz {
     pub(crate) fn lack(&self, request: &Request, candidates: &[Candidate]) -> Option<Lack> {
         let policy = self.s.policy(&request.policy)?;
         let found = self.deciders.last(&policy.name)?;
-        found.deciders.lack(request, candidates, policy.approvals_needed, &self.own_accounts(policy))
+        found.deciders.lack(request, candidates, policy.approvals_needed, &self.account_owners(policy))
     }
 
     /// Returns the ids of people that are named, and of the members of groups as far as they can be read; at most so

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::authz::Authz;
 use crate::authz::state::Ids;
 use crate::chat::{Chat, ChatError, ChatUser};
-use crate::domain::policy::{OwnAccounts, Policy};
+use crate::domain::policy::{AccountOwners, Policy};
 use crate::services::lock;
 
 /// From so many ids on, all are looked up again.
@@ -68,15 +68,15 @@ impl Authz {
     }
 
     /// The policy's own accounts, under each id of their people that is known.
-    pub(crate) fn own_accounts(&self, policy: &Policy) -> OwnAccounts {
+    pub(crate) fn account_owners(&self, policy: &Policy) -> AccountOwners {
         let known = lock(&self.ids);
         with_persons(policy, &known)
     }
 }
 
-fn with_persons(policy: &Policy, persons: &Ids) -> OwnAccounts {
-    let mut own = policy.own_accounts.clone();
-    for (id, accounts) in &policy.own_accounts {
+fn with_persons(policy: &Policy, persons: &Ids) -> AccountOwners {
+    let mut own = policy.account_owners.clone();
+    for (id, accounts) in &policy.account_owners {
         if let Some(person) = persons.get(id) {
             own.entry(person.clone()).or_default().extend(accounts.iter().cloned());
         }
@@ -89,14 +89,14 @@ pub(crate) async fn own_accounts_of(
     chat: &dyn Chat,
     policy: &Policy,
     approvers: impl Iterator<Item = &ChatUser>,
-) -> anyhow::Result<OwnAccounts> {
+) -> anyhow::Result<AccountOwners> {
     let mut persons = Ids::new();
     if approvers.into_iter().any(|user| user.person_id.is_some()) {
-        for id in policy.own_accounts.keys() {
+        for id in policy.account_owners.keys() {
             match chat.user(id).await {
                 Ok(user) => persons.extend(user.person_id.map(|person| (id.clone(), person))),
                 Err(ChatError::NotFound(_)) => {}
-                Err(error) => return Err(error).context("can't look up the people of own_accounts"),
+                Err(error) => return Err(error).context("can't look up the people of account_owners"),
             }
         }
     }

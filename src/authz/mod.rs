@@ -15,25 +15,25 @@ use tokio::time::Instant;
 use crate::authz::state::SoFar;
 use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::domain::request::Voter;
 use crate::domain::settings::People;
 use crate::services::{Services, lock};
 
 /// Establishes who `user` is and what they may do for `policy`. Fails closed, and in time for an acknowledgement.
-pub async fn identify(authz: &Authz, policy: &Policy, user: &str) -> Result<Known, Stranger> {
+pub async fn identify(authz: &Authz, policy: &Policy, user: &str) -> Result<Principal, Denied> {
     let time = authz.s.chat.answer_time().to_identify();
     match tokio::time::timeout(time, look_up(authz, policy, user)).await {
         Ok(Ok(known)) => known,
-        Ok(Err(error)) => Err(Stranger::CantTell(error.to_string())),
-        Err(_) => Err(Stranger::CantTell("it did not answer in time".into())),
+        Ok(Err(error)) => Err(Denied::CantTell(error.to_string())),
+        Err(_) => Err(Denied::CantTell("it did not answer in time".into())),
     }
 }
 
-async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
+async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Principal, Denied>, ChatError> {
     if let Some((person, why)) = authz.known_outsider(user) {
-        return Ok(Err(Stranger::Outsider(person, why)));
+        return Ok(Err(Denied::Outsider(person, why)));
     }
     let found = async {
         let found = authz.user_of(user).await.map_err(Err)?;
@@ -41,7 +41,7 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Kn
             Some(why) => {
                 let person = person_of(found);
                 authz.remember_outsider(&person, &why);
-                Err(Ok(Stranger::Outsider(person, why)))
+                Err(Ok(Denied::Outsider(person, why)))
             }
             None => Ok(found),
         }
@@ -57,26 +57,27 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Kn
     // Together, since an acknowledgement waits for both; a person who can never decide anything waits for one.
     let (found, members) = match tokio::try_join!(found, members) {
         Ok(both) => both,
-        Err(Ok(stranger)) => return Ok(Err(stranger)),
+        Err(Ok(denied)) => return Ok(Err(denied)),
         Err(Err(error)) => return Err(error),
     };
-    let seat = Seat { authz, policy, user: &found, members };
-    let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
+    let membership = Membership { authz, policy, user: &found, members };
+    let (approver, admin) =
+        tokio::try_join!(membership.is_of(&policy.approvers), membership.is_of(&policy.admins))?;
     let person = person_of(found.clone());
     if !approver && !admin {
-        let viewer = seat.is_of(&policy.viewers).await?;
-        return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
+        let viewer = membership.is_of(&policy.viewers).await?;
+        return Ok(Ok(Principal { voter: Voter { person, approver, admin }, viewer }));
     }
     // So that accounts which are theirs under their other id are known as theirs.
-    authz.is_among(&found, policy.own_accounts.keys()).await?;
+    authz.is_among(&found, policy.account_owners.keys()).await?;
     // A person who has left the channel, or was removed from it, has not seen what is asked there.
-    if seat.in_channel().await? {
-        return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
+    if membership.in_channel().await? {
+        return Ok(Ok(Principal { voter: Voter { person, approver, admin }, viewer: true }));
     }
-    if seat.is_of(&policy.viewers).await? {
-        return Ok(Ok(Known { voter: Voter { person, approver: false, admin: false }, viewer: true }));
+    if membership.is_of(&policy.viewers).await? {
+        return Ok(Ok(Principal { voter: Voter { person, approver: false, admin: false }, viewer: true }));
     }
-    Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
+    Ok(Err(Denied::NotInChannel(person, policy.name.clone())))
 }
 
 /// As the audit trail remembers them.
@@ -86,7 +87,7 @@ pub(crate) fn person_of(user: ChatUser) -> Person {
 }
 
 /// Where one person sits, for one look-up.
-struct Seat<'a> {
+struct Membership<'a> {
     authz: &'a Authz,
     policy: &'a Policy,
     user: &'a ChatUser,
@@ -121,7 +122,7 @@ impl Authz {
     }
 }
 
-impl Seat<'_> {
+impl Membership<'_> {
     async fn is_of(&self, people: &People) -> Result<bool, ChatError> {
         if self.authz.is_among(self.user, &people.users).await? {
             return Ok(true);

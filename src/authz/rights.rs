@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::authz::{self, Authz};
 use crate::chat::Inbound;
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::store::AuditContext;
 
@@ -21,7 +21,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) fn held_by(self, known: &Known) -> bool {
+    pub(crate) fn held_by(self, known: &Principal) -> bool {
         match self {
             Role::Viewer => known.viewer,
             Role::Approver => known.voter.approver || known.voter.admin,
@@ -41,41 +41,41 @@ impl Role {
 /// In which policies a person holds a role: in one at least.
 pub(crate) struct Rights<'a> {
     /// Those in which they do, with their rights in each.
-    pub(crate) granted: Vec<(&'a Policy, Known)>,
+    pub(crate) granted: Vec<(&'a Policy, Principal)>,
     /// Those of which the chat system could not tell, and why not.
     pub(crate) unsure: Vec<(&'a Policy, String)>,
 }
 
 impl Rights<'_> {
     /// Whether they hold it in this policy. `Err`: what they are instead, if that could be looked up at all.
-    pub(crate) fn held_in(&self, policy: &str) -> Result<(), Option<Stranger>> {
+    pub(crate) fn held_in(&self, policy: &str) -> Result<(), Option<Denied>> {
         if self.granted.iter().any(|(granted, _)| granted.name == policy) {
             return Ok(());
         }
         let unsure = self.unsure.iter().find(|(unsure, _)| unsure.name == policy);
-        Err(unsure.map(|(_, why)| Stranger::CantTell(why.clone())))
+        Err(unsure.map(|(_, why)| Denied::CantTell(why.clone())))
     }
 }
 
 impl Authz {
     /// The policies in which the person holds the role. None: what they are instead, if they could be looked up at all.
-    pub(crate) async fn granted(&self, user: &str, role: Role) -> Result<Rights<'_>, Option<Stranger>> {
-        let (mut rights, mut turned_away) = (Rights { granted: Vec::new(), unsure: Vec::new() }, None);
+    pub(crate) async fn granted(&self, user: &str, role: Role) -> Result<Rights<'_>, Option<Denied>> {
+        let (mut rights, mut rejected_before) = (Rights { granted: Vec::new(), unsure: Vec::new() }, None);
         for policy in &self.s.policies {
             match authz::identify(self, policy, user).await {
                 Ok(known) if role.held_by(&known) => rights.granted.push((policy, known)),
                 Ok(_) => {}
-                Err(Stranger::CantTell(why)) => rights.unsure.push((policy, why)),
-                Err(stranger) => turned_away = Some(stranger),
+                Err(Denied::CantTell(why)) => rights.unsure.push((policy, why)),
+                Err(denied) => rejected_before = Some(denied),
             }
         }
-        match (turned_away, rights.unsure.first()) {
+        match (rejected_before, rights.unsure.first()) {
             _ if !rights.granted.is_empty() => Ok(rights),
             // The role may be theirs there, whatever they are elsewhere.
-            (None | Some(Stranger::NotInChannel(..)), Some((_, why))) => {
-                Err(Some(Stranger::CantTell(why.clone())))
+            (None | Some(Denied::NotInChannel(..)), Some((_, why))) => {
+                Err(Some(Denied::CantTell(why.clone())))
             }
-            (turned_away, _) => Err(turned_away),
+            (rejected_before, _) => Err(rejected_before),
         }
     }
 
@@ -84,17 +84,17 @@ impl Authz {
         &self,
         inbound: &Inbound,
         word: &str,
-        stranger: Option<Stranger>,
+        denied: Option<Denied>,
     ) -> anyhow::Result<()> {
         let unknown =
             || Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
-        let is_certain = stranger.as_ref().is_none_or(Stranger::is_certain);
-        let (person, why) = match stranger {
-            Some(Stranger::Outsider(person, why)) => (person, why),
-            Some(Stranger::NotInChannel(person, policy)) => {
+        let is_certain = denied.as_ref().is_none_or(Denied::is_certain);
+        let (person, why) = match denied {
+            Some(Denied::Outsider(person, why)) => (person, why),
+            Some(Denied::NotInChannel(person, policy)) => {
                 (person, format!("not a member of the channel of {policy}"))
             }
-            Some(Stranger::CantTell(why)) => (unknown(), unidentified(&why)),
+            Some(Denied::CantTell(why)) => (unknown(), unidentified(&why)),
             None => (unknown(), "does not have the role that this needs in any policy".to_owned()),
         };
         let event = Draft {
@@ -129,7 +129,7 @@ mod tests {
         let [p, q, r] = ["p", "q", "r"].map(|name| Policy { name: name.to_owned(), ..policy() });
         let rights = Rights { granted: vec![(&p, approver())], unsure: vec![(&q, "no answer".to_owned())] };
         assert!(rights.held_in("p").is_ok());
-        assert!(matches!(rights.held_in("q"), Err(Some(Stranger::CantTell(why))) if why == "no answer"));
+        assert!(matches!(rights.held_in("q"), Err(Some(Denied::CantTell(why))) if why == "no answer"));
         assert!(matches!(rights.held_in(&r.name), Err(None)));
     }
 }

@@ -160,7 +160,7 @@ pub trait Chat: Send + Sync {
     async fn marks(&self, channel: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError>;
 
     /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
-    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
+    async fn send_ephemeral(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
     /// Replaces the answer whose button was pressed, no matter who sees it, such as to turn its page. Best effort.
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;

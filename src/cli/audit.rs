@@ -13,8 +13,8 @@ use crate::cli::terminal::{BAD, GOOD, Progress, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::date_range::{self, Misread};
 use crate::domain::hash::hex;
-use crate::domain::when::{self, Misread};
 use crate::exit::{Exit, Usage};
 use crate::files::{self, PRIVATE};
 use crate::reports::export::{csv_end, csv_head, csv_rows};
@@ -200,8 +200,10 @@ async fn question(
     let named = config.policies.iter().find(|policy| asked.policy.as_ref() == Some(&policy.name));
     let zone = named.or(config.policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
     let usage = |error: Misread| Usage(misread(&error).to_plain());
-    let since = asked.since.as_ref().map(|text| when::since(text, zone, now)).transpose().map_err(usage)?;
-    let until = asked.until.as_ref().map(|text| when::until(text, zone, now)).transpose().map_err(usage)?;
+    let since =
+        asked.since.as_ref().map(|text| date_range::since(text, zone, now)).transpose().map_err(usage)?;
+    let until =
+        asked.until.as_ref().map(|text| date_range::until(text, zone, now)).transpose().map_err(usage)?;
     let mut query = AuditQuery { policy: asked.policy.clone(), since, until, ..AuditQuery::latest(CHUNK) };
     if let Some(person) = &asked.person {
         query.accounts = store.audited_accounts(person, None).await?;

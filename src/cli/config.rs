@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal;
-use crate::config::{self, Config, Setting, Shown};
+use crate::config::{self, Config, Setting, SettingValue};
 use crate::exit::Exit;
 
 /// Where the sources begin, so that most of them stand in one column.
@@ -11,7 +11,7 @@ const SOURCES_FROM: usize = 44;
 
 /// What can be asked.
 #[derive(clap::Subcommand)]
-pub enum Question {
+pub enum ConfigQuestion {
     /// Print what every key is set to, and where that comes from; of a secret only whether it is set
     Show {
         /// The configuration file [default: config/bot.toml]
@@ -26,13 +26,13 @@ pub enum Question {
 }
 
 /// Prints the answer.
-pub fn answer(question: &Question) -> anyhow::Result<Exit> {
+pub fn answer(question: &ConfigQuestion) -> anyhow::Result<Exit> {
     let text = match question {
-        Question::Show { config, json: false } => as_toml(&Config::settings(config.as_deref())?),
-        Question::Show { config, json: true } => {
+        ConfigQuestion::Show { config, json: false } => as_toml(&Config::settings(config.as_deref())?),
+        ConfigQuestion::Show { config, json: true } => {
             serde_json::to_string_pretty(&Config::settings(config.as_deref())?)?
         }
-        Question::Schema => serde_json::to_string_pretty(&config::schema())?,
+        ConfigQuestion::Schema => serde_json::to_string_pretty(&config::schema())?,
     };
     terminal::put(format!("{}\n", text.trim_end()).as_bytes())?;
     Ok(Exit::Done)
@@ -52,9 +52,9 @@ fn as_toml(settings: &[Setting]) -> String {
         }
         let key = setting.key;
         let line = match &setting.value {
-            Shown::Value(value) => format!("{key} = {}", config::toml_text(value)),
-            Shown::NotSet => format!("#{key} = (not set)"),
-            Shown::Secret(said) => format!("#{key} = {said}"),
+            SettingValue::Value(value) => format!("{key} = {}", config::toml_text(value)),
+            SettingValue::NotSet => format!("#{key} = (not set)"),
+            SettingValue::Secret(said) => format!("#{key} = {said}"),
         };
         lines.push(format!("{line:SOURCES_FROM$}  # {}", setting.source));
     }

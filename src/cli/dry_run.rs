@@ -27,7 +27,7 @@ use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::Parts;
 use crate::store::Store;
-use crate::sweep::survey::{Keep, survey};
+use crate::sweep::survey::{KeepMode, survey};
 use crate::sweep::surveys::{Survey, Surveys};
 use crate::wording::{self, assessment_in_words};
 
@@ -85,7 +85,7 @@ async fn surveyed(engine: &Engine, policy: &Policy) -> anyhow::Result<Survey> {
     let mut survey = std::pin::pin!(Class::Sweep.run(survey(
         &engine.sweeper,
         policy,
-        Keep::Everybody,
+        KeepMode::Everybody,
         engine.s.clock.now()
     )));
     loop {

@@ -12,7 +12,7 @@ use crate::commands::tail::Names;
 use crate::commands::typed::folded;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::nearest::nearest;
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::store::AuditContext;
 use crate::wording::{mistakes, refusals};
@@ -24,7 +24,7 @@ pub(crate) struct Asked<'a> {
     /// When it arrived.
     pub(crate) at: DateTime<Utc>,
     /// The policies in which the person holds the role, with their rights in each.
-    pub(crate) granted: Vec<(&'a Policy, Known)>,
+    pub(crate) granted: Vec<(&'a Policy, Principal)>,
     /// Those of which the chat system could not tell whether they do, and why not.
     pub(crate) unsure: Vec<(&'a Policy, String)>,
     /// A policy that exists and was reached for without the role, and why it is not granted.
@@ -47,7 +47,7 @@ impl<'a> Asked<'a> {
     /// nobody can tell that either.
     pub(crate) fn no_account_of_theirs(&self, typed: &str, wanted: Option<&str>) -> Text {
         match self.unsure.first().filter(|_| wanted.is_none()) {
-            Some((_, why)) => refusals::stranger(&Stranger::CantTell(why.clone())),
+            Some((_, why)) => refusals::denied(&Denied::CantTell(why.clone())),
             None => refusals::no_account_of_yours(typed),
         }
     }
@@ -57,7 +57,7 @@ impl<'a> Asked<'a> {
         &self,
         commands: &Commands,
         name: Option<&str>,
-    ) -> Result<(&'a Policy, &Known), Text> {
+    ) -> Result<(&'a Policy, &Principal), Text> {
         // Names are compared as people write them.
         let name = name.map(|name| commands.policy_called(name).map_or(name, |policy| policy.name.as_str()));
         let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
@@ -74,9 +74,7 @@ impl<'a> Asked<'a> {
             (None, Some(name)) if commands.s.policy(name).is_some() => {
                 let unsure = self.unsure.iter().find(|(policy, _)| policy.name == name);
                 let (why, refusal) = match unsure {
-                    Some((_, why)) => {
-                        (unidentified(why), refusals::stranger(&Stranger::CantTell(why.clone())))
-                    }
+                    Some((_, why)) => (unidentified(why), refusals::denied(&Denied::CantTell(why.clone()))),
                     None => (
                         NO_ROLE.to_owned(),
                         refusals::not_allowed("do that", "people with the right role in that policy"),

@@ -8,7 +8,7 @@ use crate::commands::asked::Asked;
 use crate::commands::grammar::{Command, Effect, Facts, Line, Which};
 use crate::commands::tail::Said;
 use crate::commands::{Answer, Commands, history, tail};
-use crate::domain::person::Stranger;
+use crate::domain::person::Denied;
 use crate::scheduler::Class;
 use crate::wording::{answers, refusals};
 
@@ -24,7 +24,7 @@ impl Commands {
         let line = match Line::typed(text, &self.s.chat.terms().command) {
             Ok(line) => line,
             Err(card) => {
-                self.outbox.whisper_card(inbound.reply.clone(), card);
+                self.outbox.send_ephemeral_card(inbound.reply.clone(), card);
                 return Ok(Ack::Done);
             }
         };
@@ -53,7 +53,7 @@ impl Commands {
     /// like this, whatever the value says, and with the rights of the person who presses.
     pub(crate) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
         let Some((command, here)) = Line::pressed(line) else {
-            self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.outbox.send_ephemeral(inbound.reply.clone(), refusals::no_such_request());
             return Ack::Done;
         };
         let here = here.then(|| channel.to_owned());
@@ -66,7 +66,7 @@ impl Commands {
                     }
                     this.s.chat.revise(&inbound.reply, &card).await?;
                 }
-                Err(text) => this.outbox.whisper(inbound.reply.clone(), text),
+                Err(text) => this.outbox.send_ephemeral(inbound.reply.clone(), text),
             }
             Ok(())
         });
@@ -88,8 +88,8 @@ impl Commands {
     /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
     fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
         match (answer, here) {
-            (Ok(card), None) => self.outbox.whisper_card(inbound.reply.clone(), card),
-            (Err(text), _) => self.outbox.whisper(inbound.reply.clone(), text),
+            (Ok(card), None) => self.outbox.send_ephemeral_card(inbound.reply.clone(), card),
+            (Err(text), _) => self.outbox.send_ephemeral(inbound.reply.clone(), text),
             (Ok(mut card), Some(channel)) => {
                 answers::stay_here(&mut card);
                 let (this, channel, key) =
@@ -111,16 +111,16 @@ impl Commands {
         let Facts { word, role, what, is_about_all, .. } = command.facts();
         let mut rights = match self.authz.granted(&inbound.user, role).await {
             Ok(rights) => rights,
-            Err(stranger) => {
-                let refusal = match &stranger {
-                    Some(stranger) => refusals::stranger(stranger),
+            Err(denied) => {
+                let refusal = match &denied {
+                    Some(denied) => refusals::denied(denied),
                     // The one command of approvers that admins may not use.
                     None if matches!(command, Command::Retry { .. }) => {
                         refusals::not_allowed(what, "approvers of this policy")
                     }
                     None => refusals::not_allowed(what, role.in_words()),
                 };
-                self.authz.note_refused(inbound, word, stranger).await?;
+                self.authz.note_refused(inbound, word, denied).await?;
                 return Ok(Err(refusal));
             }
         };
@@ -129,7 +129,7 @@ impl Commands {
             rights.unsure.retain(|(policy, _)| policy.channel == channel);
             match rights.unsure.first() {
                 _ if !rights.granted.is_empty() => {}
-                Some((_, why)) => return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone())))),
+                Some((_, why)) => return Ok(Err(refusals::denied(&Denied::CantTell(why.clone())))),
                 None => return Ok(Err(refusals::not_here())),
             }
         }

@@ -11,7 +11,7 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::store::{AuditContext, Exempted};
 use crate::wording::{exemptions, refusals};
@@ -61,7 +61,7 @@ impl Commands {
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
         if let Err(refusal) =
-            exemption::check(&wish, &self.authz.own_accounts(policy), policy.exemption_max, now)
+            exemption::check(&wish, &self.authz.account_owners(policy), policy.exemption_max, now)
         {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
@@ -153,7 +153,7 @@ impl Commands {
         asked: &'b Asked<'a>,
         person: &str,
         wanted: Option<&str>,
-    ) -> anyhow::Result<Result<Option<(&'a Policy, &'b Known, Account)>, Text>> {
+    ) -> anyhow::Result<Result<Option<(&'a Policy, &'b Principal, Account)>, Text>> {
         let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],
@@ -170,7 +170,7 @@ impl Commands {
         let unsure = asked.unsure.iter().find(|(unsure, _)| wanted.is_none() && of_type(&unsure));
         if let Some((_, why)) = unsure {
             // That policy may have been meant, and nobody can tell now.
-            return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone()))));
+            return Ok(Err(refusals::denied(&Denied::CantTell(why.clone()))));
         }
         if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {
             let names: Vec<&str> =

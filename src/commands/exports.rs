@@ -14,8 +14,8 @@ use crate::commands::filters::period_words;
 use crate::commands::history::read_period;
 use crate::commands::{Answer, Commands};
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::date_range::DateRange;
 use crate::domain::policy::Policy;
-use crate::domain::when::Period;
 use crate::reports::evidence::bundle;
 use crate::reports::export::{Excerpt, Format};
 use crate::reports::facts::{Evidence, Swept};
@@ -38,7 +38,7 @@ struct Taken {
 impl Commands {
     /// Sends the person a part of the trail as a file.
     pub(crate) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
-        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
+        let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let question = match self.question(asked, words).await? {
             Ok(question) => question,
             Err(text) => return Ok(Err(text)),
@@ -167,7 +167,7 @@ impl Commands {
 
     /// Puts the evidence of a period together for an auditor.
     pub(crate) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
-        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
+        let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let (name, _) = period_words(words);
         let mut policies = asked.policies();
         if let Some(name) = name {
@@ -217,7 +217,7 @@ impl Commands {
         &self,
         asked: &Asked<'_>,
         policies: &[&Policy],
-        period: Period,
+        period: DateRange,
     ) -> anyhow::Result<Result<Evidence, Text>> {
         let restricted_to = self.visible_names(policies, asked.is_admin()).await?;
         // A person who may see everything also sees policies that are no longer configured.

@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use crate::chat::Text;
 use crate::commands::typed::folded;
 use crate::domain::audit::Action;
+use crate::domain::date_range;
 use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
-use crate::domain::when;
 use crate::reports::export::Format;
 use crate::wording::history as wording;
 
@@ -96,24 +96,27 @@ impl Filters {
         now: DateTime<Utc>,
     ) -> Result<&'a [String], Text> {
         let date = || {
-            let count = when::date_words(after, zone, now).max(1).min(after.len());
+            let count = date_range::date_words(after, zone, now).max(1).min(after.len());
             (after[..count].join(" "), &after[count..])
         };
         let value = || after.first().ok_or_else(|| wording::filter_needs_a_value(word));
         match word.to_lowercase().as_str() {
             "since" | "from" => {
                 let (text, rest) = date();
-                self.since = Some(when::since(&text, zone, now).map_err(|error| wording::misread(&error))?);
+                self.since =
+                    Some(date_range::since(&text, zone, now).map_err(|error| wording::misread(&error))?);
                 return Ok(rest);
             }
             "until" | "till" | "to" => {
                 let (text, rest) = date();
-                self.until = Some(when::until(&text, zone, now).map_err(|error| wording::misread(&error))?);
+                self.until =
+                    Some(date_range::until(&text, zone, now).map_err(|error| wording::misread(&error))?);
                 return Ok(rest);
             }
             "in" | "during" => {
                 let (text, rest) = date();
-                let period = when::period(&text, zone, now).map_err(|error| wording::misread(&error))?;
+                let period =
+                    date_range::period(&text, zone, now).map_err(|error| wording::misread(&error))?;
                 (self.since, self.until) = (Some(period.since), Some(period.until));
                 return Ok(rest);
             }

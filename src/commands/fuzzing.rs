@@ -8,8 +8,8 @@ use crate::commands::filters::Filters;
 use crate::commands::grammar::{Command, Effect, Line};
 use crate::commands::history::{page_line, read_period};
 use crate::commands::tail::{self, Names};
+use crate::domain::date_range::DateRange;
 use crate::domain::policy::Policy;
-use crate::domain::when::Period;
 
 /// What a line was understood as, as far as that goes without looking anything up.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Read {
     /// A command that changes something: its name, the words before its tail, and what it was understood to be about.
     Acts(&'static str, Option<String>, Understood),
     /// The time that a report or a bundle is about.
-    Period(Period),
+    Period(DateRange),
     /// Any other command, as it was understood.
     Command(String),
     /// What the person is told instead.

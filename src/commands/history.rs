@@ -13,8 +13,8 @@ use crate::commands::filters::{Filters, period_words, zone_of};
 use crate::commands::{Answer, Commands};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{AuditEvent, Person};
+use crate::domain::date_range::{self, DateRange};
 use crate::domain::policy::Policy;
-use crate::domain::when::{self, Period};
 use crate::scheduler::Class;
 use crate::store::{ACCOUNTS_MAX, AuditQuery};
 use crate::wording::history as wording;
@@ -34,7 +34,7 @@ pub(crate) struct Cursor {
 }
 
 /// A question with everything in it looked up.
-pub(crate) struct Question {
+pub(crate) struct AuditQuestion {
     pub(crate) filters: Filters,
     /// Without a limit: that is the asker's.
     pub(crate) query: AuditQuery,
@@ -108,7 +108,7 @@ impl Commands {
         &self,
         asked: &Asked<'_>,
         words: &[String],
-    ) -> anyhow::Result<Result<Question, Text>> {
+    ) -> anyhow::Result<Result<AuditQuestion, Text>> {
         let policies = asked.policies();
         let filters = match Filters::read(words, &policies, asked.at) {
             Ok(filters) => filters,
@@ -143,7 +143,7 @@ impl Commands {
             after_seq: None,
             limit: 0,
         };
-        Ok(Ok(Question { filters, query, in_words }))
+        Ok(Ok(AuditQuestion { filters, query, in_words }))
     }
 
     /// The accounts of the trail that `person` names.
@@ -218,7 +218,7 @@ impl Commands {
                 let posted = this.reports.post_report(&report, &key, &reply.user, channel.as_deref()).await;
                 if let Err(error) = posted {
                     tracing::warn!(%error, "the picture of a report could not be posted");
-                    this.outbox.whisper(reply, wording::picture_not_sent(&error.to_string()));
+                    this.outbox.send_ephemeral(reply, wording::picture_not_sent(&error.to_string()));
                 }
                 Ok(())
             });
@@ -228,7 +228,7 @@ impl Commands {
 
     /// Up to where the trail holds.
     pub(crate) async fn verify(&self) -> anyhow::Result<Answer> {
-        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
+        let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let verified = self.s.store.verify().await?;
         if let Some(seq) = verified.broken_at {
             tracing::error!(seq, "the audit trail is broken");
@@ -258,10 +258,10 @@ pub(crate) fn page_line(filters: &Filters, option: &str, seq: i64) -> String {
 }
 
 /// The period that the words of a report or a bundle name.
-pub(crate) fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>) -> Result<Period, Text> {
+pub(crate) fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>) -> Result<DateRange, Text> {
     let (_, text) = period_words(words);
     let text = if text.is_empty() { PERIOD } else { &text };
-    when::period(text, policy.schedule.zone, now).map_err(|misread| wording::misread(&misread))
+    date_range::period(text, policy.schedule.zone, now).map_err(|misread| wording::misread(&misread))
 }
 
 #[cfg(test)]

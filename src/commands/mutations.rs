@@ -13,14 +13,14 @@ use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::drift::SKEW;
 use crate::domain::exemption;
-use crate::domain::person::{Known, Stranger};
-use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
+use crate::domain::person::{Denied, Principal};
+use crate::domain::policy::{AccountOwners, Policy, Rule, is_own_account};
 use crate::domain::provider::ProviderName;
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::domain::undated::is_our_suspension;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
-use crate::request::decision::Press;
+use crate::request::decision::ButtonInput;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 use crate::wording::exemptions::{self, NotRestored};
 use crate::wording::{lineage, pauses, refusals};
@@ -82,8 +82,8 @@ impl Commands {
         if reason.trim().is_empty() {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::NoReason)));
         }
-        let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
-        Ok(match self.requests.decide(inbound, press).await? {
+        let input = ButtonInput { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
+        Ok(match self.requests.decide(inbound, input).await? {
             Ok(_) => Ok(refusals::note(refusals::withdrawn(request))),
             Err(turned) => Err(turned.text()),
         })
@@ -101,9 +101,13 @@ impl Commands {
             Err(text) => return Ok(Err(text)),
         };
         let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
-        let press =
-            Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
-        Ok(match self.requests.decide(inbound, press).await? {
+        let input = ButtonInput {
+            request,
+            list_hash: None,
+            verb: Verb::Retry { known: KnownForRetry::default() },
+            reason,
+        };
+        Ok(match self.requests.decide(inbound, input).await? {
             Ok(request) => {
                 let left_out = self.requests.left_out_of_retry(&request).await;
                 Ok(refusals::note(refusals::retried(&request).and(left_out.unwrap_or_default())))
@@ -180,7 +184,7 @@ impl Commands {
         &self,
         provider: &ProviderName,
         policy: &Policy,
-        known: &Known,
+        known: &Principal,
         account: &Account,
         reason: String,
         key: &str,
@@ -201,7 +205,7 @@ impl Commands {
         };
         let (policy, known) = match &theirs {
             Some(Ok(Some((policy, known)))) => (*policy, known),
-            Some(Err(stranger)) => return Ok(Err(refusals::stranger(stranger))),
+            Some(Err(denied)) => return Ok(Err(refusals::denied(denied))),
             Some(Ok(None)) => {
                 self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
                 return Ok(Err(exemptions::not_restored(
@@ -251,12 +255,12 @@ impl Commands {
     async fn may_restore(
         &self,
         policy: &Policy,
-        known: &Known,
+        known: &Principal,
         account: &Account,
         reason: &str,
         suspended: bool,
     ) -> Result<Result<(), NotRestored>, IdentityError> {
-        let own = self.authz.own_accounts(policy);
+        let own = self.authz.account_owners(policy);
         let allowed = may_give_back(policy, &own, &known.voter, account, reason, suspended);
         if allowed.is_err() || suspended {
             return Ok(allowed);
@@ -265,12 +269,12 @@ impl Commands {
     }
 
     /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.
-    async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Known)>, Stranger> {
+    async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Principal)>, Denied> {
         let Some(policy) = self.s.policy(policy) else { return Ok(None) };
         match authz::identify(&self.authz, policy, user).await {
             Ok(known) => Ok(Role::Approver.held_by(&known).then_some((policy, known))),
-            Err(stranger @ Stranger::CantTell(_)) => Err(stranger),
-            Err(Stranger::Outsider(..) | Stranger::NotInChannel(..)) => Ok(None),
+            Err(denied @ Denied::CantTell(_)) => Err(denied),
+            Err(Denied::Outsider(..) | Denied::NotInChannel(..)) => Ok(None),
         }
     }
 
@@ -284,7 +288,7 @@ impl Commands {
             return Ok(Some(NotRestored::OtherType));
         }
         // The log has no say in this.
-        let rule = Rule { second_look: false, ..policy.rule.clone() };
+        let rule = Rule { check_sign_in_log: false, ..policy.rule.clone() };
         let provider = self.s.provider(&rule.provider);
         let look = provider.look(&account.id, &rule, None);
         let Some(fresh) = self.s.soon_unless_ended(look).await else {
@@ -315,7 +319,7 @@ impl Commands {
     async fn note_not_given_back(
         &self,
         policy: &Policy,
-        known: &Known,
+        known: &Principal,
         account: &Account,
         why: NotRestored,
     ) -> anyhow::Result<()> {
@@ -346,7 +350,7 @@ impl Commands {
 
 fn may_give_back(
     policy: &Policy,
-    own_accounts: &OwnAccounts,
+    account_owners: &AccountOwners,
     voter: &Voter,
     account: &Account,
     reason: &str,
@@ -356,7 +360,7 @@ fn may_give_back(
         return Err(NotRestored::NoEmail);
     }
     let subject = Subject { id: account.id.clone(), login: account.login.clone() };
-    if is_own_account(own_accounts, &voter.person, &subject, account.email.as_deref()) {
+    if is_own_account(account_owners, &voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
     // Of everybody else in the directory this bot tells nothing.

@@ -6,7 +6,7 @@ use crate::authz::rights::{Role, unidentified};
 use crate::commands::asked::Asked;
 use crate::commands::{Answer, Commands};
 use crate::domain::exemption;
-use crate::domain::person::Known;
+use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
 use crate::domain::request::Decision;
 use crate::domain::sweep::Trigger;
@@ -15,7 +15,7 @@ use crate::wording::pauses::{self, Missed};
 use crate::wording::{exemptions, lineage, refusals};
 
 /// The policies that were meant, with what the person is to each.
-type Meant<'a, 'b> = Vec<(&'a Policy, &'b Known)>;
+type Meant<'a, 'b> = Vec<(&'a Policy, &'b Principal)>;
 
 impl Commands {
     /// Stops the policy, or all that the person is an admin of. The stop is in force when this returns, also
@@ -171,7 +171,7 @@ fn broken(policy: &Policy, error: &StoreError) -> (String, Missed) {
     (policy.name.clone(), Missed::Broken)
 }
 
-fn decision(asked: &Asked<'_>, known: &Known, reason: &str) -> Decision {
+fn decision(asked: &Asked<'_>, known: &Principal, reason: &str) -> Decision {
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     Decision { by: known.voter.person.clone(), at: asked.at, reason }
 }

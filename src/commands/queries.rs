@@ -13,7 +13,7 @@ use crate::domain::schedule;
 use crate::identity::Directory as _;
 use crate::request::standing::fresh_standing;
 use crate::store::AuditQuery;
-use crate::sweep::survey::{Keep, survey};
+use crate::sweep::survey::{KeepMode, survey};
 use crate::wording::{answers, refusals};
 
 /// Events in the answer to `why`.
@@ -55,7 +55,7 @@ impl Commands {
             return Ok(Ok(card));
         }
         *last = None;
-        Ok(match survey(&self.sweeper, policy, Keep::Everybody, now).await {
+        Ok(match survey(&self.sweeper, policy, KeepMode::Everybody, now).await {
             Ok(survey) => {
                 let card = answers::preview(policy, &survey.plan, page, now, terms);
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });

@@ -19,7 +19,7 @@ impl Commands {
     ) {
         let questions = &self.questions;
         let Ok(queued) = Arc::clone(&questions.queue).try_acquire_owned() else {
-            return self.outbox.whisper(reply, refusals::busy(WAITING_MAX));
+            return self.outbox.send_ephemeral(reply, refusals::busy(WAITING_MAX));
         };
         let (this, to) = (Arc::clone(self), reply.clone());
         self.outbox.background(Class::Question, reply, async move {
@@ -31,7 +31,7 @@ impl Commands {
             if let Some(done) = this.s.soon_unless_ended(answered).await {
                 return done;
             }
-            this.outbox.whisper(to, refusals::ask_again());
+            this.outbox.send_ephemeral(to, refusals::ask_again());
             Ok(())
         });
     }

@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 
 use crate::chat::Text;
 use crate::commands::typed::{Word, folded, words};
+use crate::domain::date_range::{self, Length, Misread};
 use crate::domain::nearest::{is_misspelt, is_part, nearest, slips};
-use crate::domain::when::{self, Length, Misread};
 use crate::wording::mistakes;
 
 /// What a command takes after its fixed words.
@@ -242,9 +242,9 @@ impl Times {
         };
         let once = || if taken { Err(mistakes::two_times(keyword)) } else { Ok(()) };
         if keyword == "for" {
-            let Some((length, count)) = when::length(&plain) else {
+            let Some((length, count)) = date_range::length(&plain) else {
                 // "for parental leave" is a reason.
-                let meant = when::looks_like_a_length(&plain);
+                let meant = date_range::looks_like_a_length(&plain);
                 return if meant { Err(mistakes::not_a_length(&plain)) } else { Ok(None) };
             };
             once()?;
@@ -252,13 +252,13 @@ impl Times {
             return Ok(Some(count));
         }
         once()?;
-        let count = when::date_words(&plain, zone, now).max(1);
+        let count = date_range::date_words(&plain, zone, now).max(1);
         let day = plain[..count].join(" ");
         let misread = |misread: Misread| mistakes::not_a_day(&misread);
         if keyword == "from" {
-            self.from = Some(when::beginning(&day, zone, now).map_err(misread)?);
+            self.from = Some(date_range::beginning(&day, zone, now).map_err(misread)?);
         } else {
-            self.until = Some(when::ending(&day, zone, now).map_err(misread)?);
+            self.until = Some(date_range::ending(&day, zone, now).map_err(misread)?);
         }
         Ok(Some(count))
     }
@@ -278,11 +278,11 @@ fn time_at(rest: &[Word<'_>], now: DateTime<Utc>, zone: Tz) -> Option<String> {
     let plain: Vec<String> = rest.iter().take(8).map(Word::bare).collect();
     let keyword = usize::from(rest.first().is_some_and(|word| KEYWORDS.contains(&word.folded().as_str())));
     let after = plain.get(keyword..)?;
-    let date = when::date_words(after, zone, now);
+    let date = date_range::date_words(after, zone, now);
     // "for a few weeks" was meant as a time, though nobody knows which.
     let lengths = keyword == 1 && rest[0].folded() == "for";
-    let meant = (1..=after.len()).find(|count| lengths && when::looks_like_a_length(&after[..*count]));
-    let read = when::length(after).map_or(date, |(_, count)| count.max(date));
+    let meant = (1..=after.len()).find(|count| lengths && date_range::looks_like_a_length(&after[..*count]));
+    let read = date_range::length(after).map_or(date, |(_, count)| count.max(date));
     let count = if read > 0 { read } else { meant.unwrap_or(0) };
     let soon = count == 1 && ["now", "today"].contains(&after.first()?.to_lowercase().as_str());
     (count > 0 && !soon).then(|| plain[..keyword + count].join(" "))

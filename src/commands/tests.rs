@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::commands::asked::Asked;
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::audit::Person;
-use crate::domain::person::Known;
+use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
 use crate::domain::request::Voter;
 
@@ -17,10 +17,10 @@ pub(crate) fn asked(policies: &[Policy], at: DateTime<Utc>) -> Asked<'_> {
     Asked { key: "key", at, granted, unsure: Vec::new(), reached: OnceLock::new() }
 }
 
-pub(crate) fn approver() -> Known {
+pub(crate) fn approver() -> Principal {
     let (id, email) = ("U0ALICE".to_owned(), Some("alice@example.com".to_owned()));
     let person = Person { id, name: "Alice".to_owned(), email, person_id: None };
-    Known { voter: Voter { person, approver: true, admin: false }, viewer: true }
+    Principal { voter: Voter { person, approver: true, admin: false }, viewer: true }
 }
 
 pub(crate) fn account() -> Account {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::connect::{self, Secret};
+use super::providers::{self, Secret};
 use super::report::quote;
 use super::section::{Found, Section};
-use super::settings::Shown;
+use super::settings::SettingValue;
 use super::surroundings::Surroundings;
 use crate::forward::{Collector, Syslog};
 use crate::net::{Network, is_loopback};
@@ -28,16 +28,16 @@ pub(super) fn forward(
     let file = section.text("file").map(|found| Collector::File(PathBuf::from(found.value)));
     let syslog = section.text("syslog").and_then(|found| syslog(section, &found)).map(Collector::Syslog);
     let url = section.text("url");
-    let authorization = connect::optional_secret(section, surroundings, &AUTHORIZATION);
+    let authorization = providers::optional_secret(section, surroundings, &AUTHORIZATION);
     section.finish();
     section.looks_like("syslog", json!({ "pattern": "^(udp|tcp)://.+:[0-9]+$" }));
     section.looks_like("url", json!({ "pattern": "^https?://" }));
-    let https = url.and_then(|Found { value, at }| match connect::safe_url(&value) {
+    let https = url.and_then(|Found { value, at }| match providers::safe_url(&value) {
         Ok(url) => {
             if url.path() != "/" {
                 // Some collectors know their senders by the path, which makes it a secret.
                 let shown = format!("(set, at {})", url.origin().ascii_serialization());
-                section.settled("url", Shown::Secret(shown), &section.report.place(at));
+                section.settled("url", SettingValue::Secret(shown), &section.report.place(at));
             }
             Some(Collector::https(url, authorization, network.clone()))
         }

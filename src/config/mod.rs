@@ -13,22 +13,22 @@
 //! the file, is relative to the file's own folder.
 
 mod calendar;
-mod connect;
 mod duration;
 mod forward;
 mod ics;
 mod ids;
+mod monitoring;
 mod network;
+mod notifications;
 mod policy;
+mod providers;
+mod reminders;
 mod report;
 mod schema;
 mod section;
 mod settings;
-mod silence;
 mod surroundings;
-mod tell;
 mod values;
-mod watch;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -47,11 +47,11 @@ use report::{Report, quote};
 use section::Section;
 use surroundings::Surroundings;
 
-pub use connect::{Credential, OktaConfig, SlackConfig};
+pub use monitoring::MonitoringConfig;
+pub use providers::{Credential, OktaConfig, SlackConfig};
 pub use report::{ConfigError, Key};
 pub use schema::schema;
-pub use settings::{Setting, Shown, toml_text};
-pub use watch::WatchConfig;
+pub use settings::{Setting, SettingValue, toml_text};
 
 /// Where the configuration is when no path is given.
 pub const DEFAULT_PATH: &str = "config/bot.toml";
@@ -101,7 +101,7 @@ pub struct Config {
     /// Where the audit trail goes besides.
     pub forward: Vec<Collector>,
     /// How other programs see that the bot is at work.
-    pub watch: WatchConfig,
+    pub monitoring: MonitoringConfig,
     /// Which way leads out of this machine.
     pub network: Network,
     /// The enabled policies, in the order of the file; at least one, with unique names.
@@ -184,7 +184,7 @@ impl Config {
         let fixed = [
             ("[database] path", self.database == other.database),
             ("[log]", self.log == other.log),
-            ("[watch] http", self.watch.http == other.watch.http),
+            ("[monitoring] http", self.monitoring.http == other.monitoring.http),
         ];
         fixed.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
     }
@@ -283,13 +283,13 @@ fn read<'r>(
     surroundings: &Surroundings<'_>,
 ) -> Result<Config, ConfigError> {
     let top = Section::top(report, table);
-    let slack = connect::slack(&top.section("slack"), surroundings);
-    let okta = connect::okta(&top.section("okta"), surroundings);
+    let slack = providers::slack(&top.section("slack"), surroundings);
+    let okta = providers::okta(&top.section("okta"), surroundings);
     let database = database(&top.section("database"), surroundings);
     let log = log(&top.section("log"));
     let network = network::network(report, surroundings);
     let forward = forward::forward(&top.section("forward"), surroundings, &network);
-    let watch = watch::watch(&top.section("watch"), surroundings);
+    let monitoring = monitoring::monitoring(&top.section("monitoring"), surroundings);
     let policies = policy::all(&top, surroundings, &[ProviderName::from(OKTA)]);
     top.finish();
     let traces = surroundings.variable("OTEL_EXPORTER_OTLP_ENDPOINT").is_some();
@@ -301,7 +301,7 @@ fn read<'r>(
     }
     let warnings = report.verdict()?;
     let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, forward, watch, network, policies, traces, warnings })
+    Ok(Config { slack, okta, database, log, forward, monitoring, network, policies, traces, warnings })
 }
 
 /// The variable that says where the database is, if one does, and its value.
@@ -317,7 +317,7 @@ fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {
     let Some((name, value)) = database_variable(surroundings) else {
         return PathBuf::from(path);
     };
-    section.settled("path", Shown::Value(value.into()), &format!("${name}"));
+    section.settled("path", SettingValue::Value(value.into()), &format!("${name}"));
     PathBuf::from(value)
 }
 

@@ -1,6 +1,6 @@
 //! Reads the environment's proxies, by the names that curl and most other programs know.
 
-use super::connect::{IN_QUOTES, in_quotes};
+use super::providers::{IN_QUOTES, in_quotes};
 use super::report::Report;
 use super::surroundings::Surroundings;
 use crate::net::{Network, Proxies};

@@ -7,83 +7,83 @@ use serde_json::json;
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
 use crate::domain::nearest::nearest;
-use crate::domain::policy::{ExemptAttribute, OwnAccounts, Policy, Rule};
+use crate::domain::policy::{AccountOwners, ExemptAttribute, Policy, Rule};
 use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::domain::settings::{Limits, People, Schedule};
 
 use super::report::quote;
-use super::section::{Found, Scale, Section, Span};
-use super::settings::{self, Shown};
+use super::section::{DurationKey, Found, Scale, Section};
+use super::settings::{self, SettingValue};
 use super::surroundings::Surroundings;
 use super::values::{IDS, group, texts_like, values};
-use super::{calendar, silence, tell};
+use super::{calendar, notifications, reminders};
 
-const INACTIVE_AFTER: Span = Span {
+const INACTIVE_AFTER: DurationKey = DurationKey {
     key: "inactive_after",
     default: "7d",
     least: "1d",
     most: "1825d",
     why: "people who work every day must never look inactive",
 };
-const NEW_ACCOUNT_GRACE: Span = Span {
+const NEW_ACCOUNT_GRACE: DurationKey = DurationKey {
     key: "new_account_grace",
     default: "14d",
     least: "1d",
     most: "365d",
     why: "people need time to sign in for the first time",
 };
-const RESTORED_GRACE: Span = Span {
+const RESTORED_GRACE: DurationKey = DurationKey {
     key: "restored_grace",
     default: "7d",
     least: "1h",
     most: "365d",
     why: "the owner of a restored account needs time to use it",
 };
-const ANSWER_WITHIN: Span = Span {
-    key: "answer_within",
+const APPROVAL_TIMEOUT: DurationKey = DurationKey {
+    key: "approval_timeout",
     default: "8h",
     least: "1s",
     most: "30d",
     why: "a request shows who was inactive when it was posted, and that grows old",
 };
-const CARRY_OUT_WITHIN: Span = Span {
-    key: "carry_out_within",
+const EXECUTE_WITHIN: DurationKey = DurationKey {
+    key: "execute_within",
     default: "24h",
     least: "1m",
     most: "30d",
     why: "an approval is meant for now, but must outlast a short outage",
 };
-const CATCH_UP: Span = Span {
+const CATCH_UP: DurationKey = DurationKey {
     key: "catch_up",
     default: "12h",
     least: "1m",
     most: "7d",
     why: "a missed sweep runs late, but not when the next one would say the same",
 };
-const EXEMPTION_MAX: Span = Span {
+const EXEMPTION_MAX: DurationKey = DurationKey {
     key: "exemption_max",
     default: "90d",
     least: "1d",
     most: "1825d",
     why: "an exemption without an end in sight is an account that nobody looks at again",
 };
-const EXEMPTION_NOTICE: Span = Span {
+const EXEMPTION_NOTICE: DurationKey = DurationKey {
     key: "exemption_notice",
     default: "3d",
     least: "1h",
     most: "90d",
     why: "the owner of an exemption needs time to renew it",
 };
-const UNDO_FOR: Span = Span {
-    key: "undo_for",
+const RESTORE_BUTTON_FOR: DurationKey = DurationKey {
+    key: "restore_button_for",
     default: "7d",
     least: "1h",
     most: "90d",
     why: "a mistake is noticed within days; later the restore command does the same",
 };
-const WATCH_SUSPENDED_FOR: Span = Span {
-    key: "watch_suspended_for",
+const DRIFT_WATCH: DurationKey = DurationKey {
+    key: "drift_watch",
     default: "30d",
     least: "1h",
     most: "365d",
@@ -157,8 +157,8 @@ fn one(
     }
     let channel = channel(section, surroundings);
     let (approvers, admins, viewers) = people(section);
-    let answer_within = section.duration(&ANSWER_WITHIN).value;
-    let carry_out_within = section.duration(&CARRY_OUT_WITHIN).value;
+    let approval_timeout = section.duration(&APPROVAL_TIMEOUT).value;
+    let execute_within = section.duration(&EXECUTE_WITHIN).value;
     let catch_up = section.duration(&CATCH_UP).value;
     let limits = limits(section);
     let preview_first = section.flag("preview_first", true);
@@ -166,13 +166,13 @@ fn one(
     let clear_sessions = section.flag("clear_sessions", false);
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
-    let undo_for = section.duration(&UNDO_FOR).value;
-    let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
-    let digest = tell::digest(section, schedule.zone);
-    let ask = tell::ask(section);
-    let own_accounts = own_accounts(section);
+    let restore_button_for = section.duration(&RESTORE_BUTTON_FOR).value;
+    let drift_watch = section.duration_or_off(&DRIFT_WATCH);
+    let digest = notifications::digest(section, schedule.zone);
+    let ask = notifications::ask(section);
+    let account_owners = account_owners(section);
     let approvals_needed = approvals_needed(section);
-    let silence = silence::read(section, approvers.as_ref(), answer_within);
+    let silence = reminders::read(section, approvers.as_ref(), approval_timeout);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -182,8 +182,8 @@ fn one(
         approvers: approvers?,
         admins: admins?,
         viewers: viewers?,
-        answer_within,
-        carry_out_within,
+        approval_timeout,
+        execute_within,
         catch_up,
         limits,
         preview_first,
@@ -191,10 +191,10 @@ fn one(
         clear_sessions,
         exemption_max,
         exemption_notice,
-        undo_for,
-        watch_suspended_for,
+        restore_button_for,
+        drift_watch,
         ask,
-        own_accounts,
+        account_owners,
         approvals_needed,
         silence,
         digest,
@@ -210,13 +210,15 @@ fn warn(section: &Section<'_>, policy: &Policy) {
         let advice = "list the emergency accounts that no button may ever suspend";
         section.report.warning(format!("policy \"{name}\" has an empty break_glass; {advice}"));
     }
-    if policy.answer_within < Duration::minutes(1) {
+    if policy.approval_timeout < Duration::minutes(1) {
         let advice = "that is for trying things out, not for people";
-        section.report.warning(format!("policy \"{name}\" has an answer_within below a minute; {advice}"));
+        section.report.warning(format!("policy \"{name}\" has an approval_timeout below a minute; {advice}"));
     }
-    if policy.ask.before.is_some_and(|before| before >= policy.answer_within) {
+    if policy.ask.before.is_some_and(|before| before >= policy.approval_timeout) {
         let advice = "the people concerned are asked at once, as without it";
-        section.report.warning(format!("policy \"{name}\" has an ask_before above answer_within: {advice}"));
+        section
+            .report
+            .warning(format!("policy \"{name}\" has an ask_before above approval_timeout: {advice}"));
     }
 }
 
@@ -284,7 +286,7 @@ fn rule(section: &Section<'_>, providers: &[ProviderName]) -> Option<Rule> {
         inactive_after: section.period(&INACTIVE_AFTER),
         new_account_grace: section.period(&NEW_ACCOUNT_GRACE),
         restored_grace: section.period(&RESTORED_GRACE),
-        second_look: section.flag("second_look", true),
+        check_sign_in_log: section.flag("check_sign_in_log", true),
         exempt_logins: exempt_logins(section),
         exempt_groups: exempt_groups(section),
         exempt_attributes: exempt_attributes(section),
@@ -311,7 +313,7 @@ fn user_type(section: &Section<'_>) -> Option<UserType> {
         section.problem(at, &format!("okta_user_type_id is {}, {rule}", quote(&value)));
         return None;
     }
-    section.settled("user_type", Shown::NotSet, settings::DEFAULT);
+    section.settled("user_type", SettingValue::NotSet, settings::DEFAULT);
     Some(UserType::TypeId(value))
 }
 
@@ -353,9 +355,9 @@ fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
         .collect()
 }
 
-fn own_accounts(section: &Section<'_>) -> OwnAccounts {
-    let mut own = OwnAccounts::new();
-    for item in section.tables("own_accounts", "policy.own_accounts").into_iter().flatten() {
+fn account_owners(section: &Section<'_>) -> AccountOwners {
+    let mut own = AccountOwners::new();
+    for item in section.tables("account_owners", "policy.account_owners").into_iter().flatten() {
         // Two spellings of one key.
         let (slack, chat, okta) = (item.text("slack"), item.text("chat"), item.text("okta"));
         for key in ["slack", "chat"] {
@@ -363,17 +365,17 @@ fn own_accounts(section: &Section<'_>) -> OwnAccounts {
         }
         item.finish();
         let example =
-            "own_accounts needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
+            "account_owners needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
         if item.position_of("chat").is_none() {
             missing(&item, "slack", example);
         } else if let Some(at) = item.position_of("slack") {
-            item.problem(at, "own_accounts has slack and chat, which are the same key; leave one out");
+            item.problem(at, "account_owners has slack and chat, which are the same key; leave one out");
         }
         missing(&item, "okta", example);
         let (Some(person), Some(okta)) = (slack.or(chat), okta) else { continue };
         if !IDS.person.fits(&person.value) {
             let (id, how) = (quote(&person.value), IDS.person.how);
-            item.problem(person.at, &format!("own_accounts: {id} must be {how}"));
+            item.problem(person.at, &format!("account_owners: {id} must be {how}"));
         }
         own.entry(person.value).or_default().insert(okta.value);
     }
@@ -426,7 +428,7 @@ fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<Str
     }
     match surroundings.variable(VARIABLE) {
         Some(value) if IDS.channel.fits(value) => {
-            section.settled("channel", Shown::Value(value.into()), &format!("${VARIABLE}"));
+            section.settled("channel", SettingValue::Value(value.into()), &format!("${VARIABLE}"));
             return Some(value.to_owned());
         }
         Some(value) => {
@@ -465,7 +467,7 @@ fn people(section: &Section<'_>) -> (Option<People>, Option<People>, Option<Peop
     for (key, people) in [("admins", &admins), ("viewers", &viewers)] {
         if let (None, Some(People { users, groups, channel_members })) = (section.position_of(key), people) {
             let people = json!({ "users": users, "groups": groups, "channel_members": channel_members });
-            section.settled(key, Shown::Value(people), settings::DEFAULT);
+            section.settled(key, SettingValue::Value(people), settings::DEFAULT);
         }
     }
     (approvers, admins, viewers)

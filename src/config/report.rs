@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::settings::{Setting, Shown};
+use super::settings::{Setting, SettingValue};
 
 /// A key that the file may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,8 +147,8 @@ impl<'a> Report<'a> {
         let name = |policy: usize| {
             let of = settings.iter().find(|(of, setting)| *of == Some(policy) && setting.key == "name");
             of.and_then(|(_, setting)| match &setting.value {
-                Shown::Value(Value::String(name)) => Some(name.trim().to_owned()),
-                Shown::Value(_) | Shown::NotSet | Shown::Secret(_) => None,
+                SettingValue::Value(Value::String(name)) => Some(name.trim().to_owned()),
+                SettingValue::Value(_) | SettingValue::NotSet | SettingValue::Secret(_) => None,
             })
         };
         let named = |(policy, setting): &(Option<usize>, Setting)| Setting {

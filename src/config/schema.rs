@@ -19,7 +19,7 @@ const NEEDED: [(&str, &[&str]); 4] = [
     ("", &["policy"]),
     ("policy", &["name", "approvers"]),
     ("policy.exempt_attributes", &["name", "value"]),
-    ("policy.own_accounts", &["okta"]),
+    ("policy.account_owners", &["okta"]),
 ];
 
 /// A JSON Schema (draft 2020-12) of the configuration file.

@@ -16,7 +16,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::Key;
 use super::duration;
 use super::report::{Report, looks_secret, quote};
-use super::settings::{self, Setting, Shown};
+use super::settings::{self, Setting, SettingValue};
 use crate::domain::calendar::Period;
 use crate::domain::nearest::nearest;
 
@@ -44,7 +44,7 @@ pub(super) struct Found<T> {
 }
 
 /// A duration key: its default, its bounds, and the sentence that says why there are bounds.
-pub(super) struct Span {
+pub(super) struct DurationKey {
     pub(super) key: &'static str,
     pub(super) default: &'static str,
     pub(super) least: &'static str,
@@ -131,10 +131,10 @@ impl<'r> Section<'r> {
         match (written, &default) {
             (Some((name, value)), _) => {
                 let value = settings::plain(value.get_ref());
-                self.settled(key, Shown::Value(value), &self.report.place(name.span().start));
+                self.settled(key, SettingValue::Value(value), &self.report.place(name.span().start));
             }
-            (None, Some(value)) => self.settled(key, Shown::Value(value.clone()), settings::DEFAULT),
-            (None, None) => self.settled(key, Shown::NotSet, settings::DEFAULT),
+            (None, Some(value)) => self.settled(key, SettingValue::Value(value.clone()), settings::DEFAULT),
+            (None, None) => self.settled(key, SettingValue::NotSet, settings::DEFAULT),
         }
         let text = default.as_ref().map(settings::toml_text);
         if let Some(value) = default {
@@ -146,7 +146,7 @@ impl<'r> Section<'r> {
     }
 
     /// Notes what a key comes to, when that isn't what the file says. A part of a value is no setting of its own.
-    pub(super) fn settled(&self, key: &'static str, value: Shown, source: &str) {
+    pub(super) fn settled(&self, key: &'static str, value: SettingValue, source: &str) {
         if self.name.is_empty() || self.name.contains('.') {
             return;
         }
@@ -267,13 +267,13 @@ impl<'r> Section<'r> {
     }
 
     /// A duration within bounds.
-    pub(super) fn duration(&self, span: &Span) -> Found<Duration> {
+    pub(super) fn duration(&self, span: &DurationKey) -> Found<Duration> {
         let how = "write a whole number above 0 and a unit, such as \"30m\", \"12h\", \"7d\" or \"4w\"";
         self.within_span(span, (duration::PATTERN, how), duration::parse, |duration| duration)
     }
 
     /// A period within bounds: a duration, or so many working days.
-    pub(super) fn period(&self, span: &Span) -> Period {
+    pub(super) fn period(&self, span: &DurationKey) -> Period {
         let how = "write a whole number above 0 and a unit, such as \"12h\", \"7d\" or \"4w\", or \"5 working days\"";
         let length = |period| match period {
             Period::Time(duration) => duration,
@@ -284,7 +284,7 @@ impl<'r> Section<'r> {
 
     fn within_span<T: Copy>(
         &self,
-        span: &Span,
+        span: &DurationKey,
         (pattern, how): (&str, &str),
         parse: impl Fn(&str) -> Option<T>,
         length: impl Fn(T) -> Duration,
@@ -309,7 +309,7 @@ impl<'r> Section<'r> {
     }
 
     /// A duration within bounds; nothing, where the key says 0.
-    pub(super) fn duration_or_off(&self, span: &Span) -> Option<Duration> {
+    pub(super) fn duration_or_off(&self, span: &DurationKey) -> Option<Duration> {
         let value = self.entry(span.key).map(|(_, value)| value.get_ref());
         let off = match value {
             Some(DeValue::Integer(number)) => number.as_str() == "0",

@@ -16,7 +16,7 @@ pub struct Setting {
     /// The key.
     pub key: &'static str,
     /// What it is set to.
-    pub value: Shown,
+    pub value: SettingValue,
     /// `default`, the file and line, `$` and an environment variable, or the file that a secret was read from.
     pub source: String,
 }
@@ -24,7 +24,7 @@ pub struct Setting {
 /// A value as it may be shown.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Shown {
+pub enum SettingValue {
     /// As the file has it, or could have it.
     Value(Value),
     /// Nothing, which means something of its own.

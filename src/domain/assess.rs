@@ -191,7 +191,7 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
         Ok(idle) => idle,
         Err(answer) => return answer,
     };
-    if rule.second_look {
+    if rule.check_sign_in_log {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
             SecondLook::NotAsked => return Assessment::Unknown("Okta's System Log was not read".into()),
@@ -265,7 +265,7 @@ pub fn settled(
 
 /// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
 pub fn needs_second_look(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> bool {
-    rule.second_look && would_be_candidate(account, standing, rule, now).is_ok()
+    rule.check_sign_in_log && would_be_candidate(account, standing, rule, now).is_ok()
 }
 
 fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exemption> {
@@ -363,7 +363,7 @@ fn idle_since(
         .expect("the creation date is always there");
     let sign = seen.filter(|_| signal == Signal::LogActivity).and_then(|seen| seen.sign.clone());
     // Without a look at the log the rule goes by the account's own record.
-    let at_least_since = read_since.filter(|read| rule.second_look && *read > since);
+    let at_least_since = read_since.filter(|read| rule.check_sign_in_log && *read > since);
     Ok(Idle { since, signal, sign, at_least_since })
 }
 

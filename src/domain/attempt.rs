@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::account::AccountStatus;
 use super::assess::Evidence;
 use super::audit::{Action, Actor, Draft, Subject};
-use super::waiting;
+use super::backoff;
 
 /// How often an effect is tried before it is a failure that a person must look at.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -85,27 +85,27 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nothing_before: bool,
     /// What stood in the way so far.
-    #[serde(default, skip_serializing_if = "Trouble::is_none")]
-    pub trouble: Trouble,
+    #[serde(default, skip_serializing_if = "RetryState::is_none")]
+    pub trouble: RetryState,
 }
 
 /// What stood in the way so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct RetryState {
     /// The last error, redacted.
     pub error: Option<String>,
     /// How often in a row it was put off without a try that counts. Of a suspension: without a try at all.
     pub waits: u32,
 }
 
-impl Trouble {
+impl RetryState {
     /// Returns whether this error says something else than the last one.
     fn is_new(&self, error: &str) -> bool {
         self.error.as_deref().is_none_or(|last| summary(last) != summary(error))
     }
 
     fn is_none(&self) -> bool {
-        *self == Trouble::default()
+        *self == RetryState::default()
     }
 }
 
@@ -235,7 +235,7 @@ impl Sessions {
 
 /// What happens to an effect that is due. `W` is why its account may be left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step<W> {
+pub enum AttemptStep<W> {
     /// The provider is about to be called. Must be committed before the call.
     Intend {
         /// The status change as read just before.
@@ -299,7 +299,7 @@ pub(super) fn drafts(subject: Subject, trace: Trace, at: DateTime<Utc>) -> Vec<D
 impl Attempt {
     /// Returns when it may be tried, `now` if it need not wait.
     pub fn due_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        waiting::until(self.not_before, now).unwrap_or(now)
+        backoff::until(self.not_before, now).unwrap_or(now)
     }
 
     /// Returns whether a try of ours may have worked. If none may, what is found done was done by somebody else.
@@ -316,51 +316,53 @@ impl Attempt {
     pub(super) fn step<W: Serialize>(
         &self,
         goal: Goal,
-        step: Step<W>,
+        step: AttemptStep<W>,
         now: DateTime<Utc>,
     ) -> Option<(Next<W>, Trace)> {
         let actions = goal.actions();
         let try_failed =
             |error: &str| Some((actions.try_failed, json!({ "error": error, "attempt": self.attempts })));
         let again = |attempts, error, wait, waits| {
-            let not_before = Some(waiting::put_off(now, wait));
-            let trouble = Trouble { error: Some(error), waits };
+            let not_before = Some(backoff::put_off(now, wait));
+            let trouble = RetryState { error: Some(error), waits };
             Next::Due(Attempt { attempts, not_before, trouble, ..self.clone() })
         };
         let last_error = || self.trouble.error.clone().unwrap_or_default();
         Some(match step {
-            Step::Intend { status_changed, evidence } => {
+            AttemptStep::Intend { status_changed, evidence } => {
                 let (next, detail) = self.intend(goal, status_changed, evidence.as_deref());
                 (Next::Due(next), Some((actions.intended, detail)))
             }
             // What we confirm is what we tried, with its intent in the audit trail.
-            Step::Confirm(_) if !self.may_have_worked(goal) => return None,
-            Step::Confirm(proof) => {
+            AttemptStep::Confirm(_) if !self.may_have_worked(goal) => return None,
+            AttemptStep::Confirm(proof) => {
                 let detail = self.detail_of(goal, &proof);
                 (Next::Done(proof), Some((actions.done, detail)))
             }
-            Step::Skip(why) => {
+            AttemptStep::Skip(why) => {
                 let detail = json!({ "why": why });
                 (Next::Skipped(why), Some((actions.skipped, detail)))
             }
             // Before a restoration is given up, the account is read once more.
-            Step::TryAgain { error, .. } if self.attempts >= ATTEMPTS_MAX && goal != Goal::Restore => {
+            AttemptStep::TryAgain { error, .. } if self.attempts >= ATTEMPTS_MAX && goal != Goal::Restore => {
                 self.fail(goal, error, false, false)
             }
-            Step::TryAgain { error, wait } => {
+            AttemptStep::TryAgain { error, wait } => {
                 let trace = try_failed(&error);
                 (again(self.attempts, error, wait, 0), trace)
             }
-            Step::Rejected { error, wait } => {
+            AttemptStep::Rejected { error, wait } => {
                 let each = goal == Goal::Suspend;
                 let trace = if each || self.trouble.is_new(&error) { try_failed(&error) } else { None };
                 let waits = if each { 0 } else { self.trouble.waits + 1 };
                 (again(self.attempts.saturating_sub(1), error, wait, waits), trace)
             }
-            Step::Wait { error, wait } => (again(self.attempts, error, wait, self.trouble.waits + 1), None),
-            Step::GiveUp { error } => self.fail(goal, error, false, false),
-            Step::TooLate => self.fail(goal, last_error(), true, false),
-            Step::TooLateToTell => self.fail(goal, last_error(), true, true),
+            AttemptStep::Wait { error, wait } => {
+                (again(self.attempts, error, wait, self.trouble.waits + 1), None)
+            }
+            AttemptStep::GiveUp { error } => self.fail(goal, error, false, false),
+            AttemptStep::TooLate => self.fail(goal, last_error(), true, false),
+            AttemptStep::TooLateToTell => self.fail(goal, last_error(), true, true),
         })
     }
 

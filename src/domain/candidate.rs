@@ -7,8 +7,8 @@ use serde_json::json;
 use super::assess::Assessment;
 use super::attempt::{self, Attempt, Confirmation, Dropped, Goal, Next, Proof, Sessions, Unproven, drafts};
 use super::audit::{Draft, Person, Subject};
-use super::policy::{OwnAccounts, is_own_account};
-use super::snapshot::Shown;
+use super::policy::{AccountOwners, is_own_account};
+use super::snapshot::CandidateSnapshot;
 
 /// Why an approved account was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +194,7 @@ pub struct Candidate {
     /// Position in the request's list, from 0; fixed when the request is made.
     pub position: u32,
     /// What was shown.
-    pub shown: Shown,
+    pub shown: CandidateSnapshot,
     /// Where it stands.
     pub state: CandidateState,
 }
@@ -206,17 +206,21 @@ impl Candidate {
     }
 
     /// Whether the account is the person's own.
-    pub fn is_own_of(&self, person: &Person, own_accounts: &OwnAccounts) -> bool {
-        is_own_account(own_accounts, person, &self.subject(), self.shown.email.as_deref())
+    pub fn is_own_of(&self, person: &Person, account_owners: &AccountOwners) -> bool {
+        is_own_account(account_owners, person, &self.subject(), self.shown.email.as_deref())
     }
 }
 
 /// What happens to a candidate while a decision is executed.
-pub type Step = attempt::Step<Skip>;
+pub type SuspensionStep = attempt::AttemptStep<Skip>;
 
 /// The next state of a due candidate and the audit events that go with it. `None`: the candidate is not due, and
 /// nothing may be done with it.
-pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(CandidateState, Vec<Draft>)> {
+pub fn step(
+    candidate: &Candidate,
+    step: SuspensionStep,
+    now: DateTime<Utc>,
+) -> Option<(CandidateState, Vec<Draft>)> {
     let attempt = candidate.state.attempt()?;
     let (next, mut trace) = attempt.step(Goal::Suspend, step, now)?;
     let state = match next {
@@ -244,7 +248,7 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
 /// are not due, and nothing may be done.
 pub fn step_sessions(
     candidate: &Candidate,
-    step: attempt::Step<Dropped>,
+    step: attempt::AttemptStep<Dropped>,
     now: DateTime<Utc>,
 ) -> Option<(CandidateState, Vec<Draft>)> {
     let CandidateState::Suspended { at, confirmation, sessions: Sessions::Due(attempt) } = &candidate.state

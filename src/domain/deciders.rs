@@ -2,7 +2,7 @@
 
 use super::audit::Person;
 use super::candidate::Candidate;
-use super::policy::OwnAccounts;
+use super::policy::AccountOwners;
 use super::request::{Request, RequestState};
 
 /// Who can decide for a policy at one moment.
@@ -55,7 +55,7 @@ impl Deciders {
         request: &Request,
         candidates: &[Candidate],
         approvals_needed: u32,
-        own_accounts: &OwnAccounts,
+        account_owners: &AccountOwners,
     ) -> Option<Lack> {
         let needed = request.approvals_needed.max(approvals_needed);
         match &request.state {
@@ -66,7 +66,7 @@ impl Deciders {
                 let may = |person: &&Person| released.is_none_or(|by| !by.is_same_as(person));
                 let able: Vec<Person> = self.approvers.iter().filter(may).cloned().collect();
                 let fewest = candidates.iter().filter(|one| one.state.is_open()).map(|one| {
-                    let others = able.iter().filter(|person| !one.is_own_of(person, own_accounts));
+                    let others = able.iter().filter(|person| !one.is_own_of(person, account_owners));
                     others.cloned().collect::<Vec<Person>>()
                 });
                 let fewest = fewest.min_by_key(|able| different(able));

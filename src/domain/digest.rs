@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use super::schedule;
-use super::settings::{Digest, Period};
+use super::settings::{Digest, DigestPeriod};
 
 /// A digest that was missed is sent late, however short the policy's own catch-up is, if it is not older than this.
 const CATCH_UP_LEAST: Duration = Duration::days(1);
@@ -31,8 +31,8 @@ pub fn owed(policy: &Policy, known_since: DateTime<Utc>, now: DateTime<Utc>) -> 
 fn begin(digest: &Digest, slot: DateTime<Utc>) -> DateTime<Utc> {
     let local = slot.with_timezone(&digest.schedule.zone);
     let before = match digest.period {
-        Period::Weekly => local.naive_local() - Duration::days(7),
-        Period::Monthly => {
+        DigestPeriod::Weekly => local.naive_local() - Duration::days(7),
+        DigestPeriod::Monthly => {
             let (year, month) = if local.month() == 1 { (-1, 12) } else { (0, local.month() - 1) };
             let date = local.date_naive();
             let date = date.with_day(1).and_then(|first| first.with_month(month));

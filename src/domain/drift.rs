@@ -16,8 +16,8 @@ use serde_json::json;
 
 use super::account::{AccountStatus, Changer, NotSuspendable, Reading, StatusChange};
 use super::audit::{Action, Actor, Draft, Subject};
+use super::backoff;
 use super::provider::ProviderName;
-use super::waiting;
 
 /// The first look: imports that bring somebody back often run each hour.
 pub const FIRST_LOOK_AFTER: Duration = Duration::hours(1);
@@ -159,7 +159,7 @@ pub enum End {
 
 /// What one look leads to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum DriftStep {
     /// Watch on.
     Watch {
         /// When to look next, if no sweep ends before.
@@ -256,35 +256,35 @@ fn who_did_it(
 
 /// What a finding leads to, under a policy that watches for so long; `None` while the clock is off: then no watch ends
 /// because it has been long enough.
-pub fn step(watch: &Watch, finding: Finding, watched_for: Option<Duration>, now: DateTime<Utc>) -> Step {
+pub fn step(watch: &Watch, finding: Finding, watched_for: Option<Duration>, now: DateTime<Utc>) -> DriftStep {
     let first_look = watch.suspended_at + FIRST_LOOK_AFTER;
     let until = watched_for.map_or(DateTime::<Utc>::MAX_UTC, |length| watch.suspended_at + length);
     match finding {
         Finding::StillSuspended if watched_for.is_none() => {
-            Step::Watch { next_at: now + BACK_OFF_MAX, looked_at: watch.looked_at, failures: 0 }
+            DriftStep::Watch { next_at: now + BACK_OFF_MAX, looked_at: watch.looked_at, failures: 0 }
         }
-        Finding::StillSuspended if now >= until => Step::End(End::Over, Vec::new()),
-        Finding::StillSuspended => Step::Watch {
+        Finding::StillSuspended if now >= until => DriftStep::End(End::Over, Vec::new()),
+        Finding::StillSuspended => DriftStep::Watch {
             // A sweep may come before the first look, and does not replace it.
             next_at: if now < first_look { first_look } else { until },
             looked_at: Some(now),
             failures: 0,
         },
         Finding::NotTold(why) if now - LAST_LOOK_WITHIN >= until => {
-            Step::End(End::LostSight { why }, Vec::new())
+            DriftStep::End(End::LostSight { why }, Vec::new())
         }
-        Finding::NotTold(_) => Step::Watch {
-            next_at: now + waiting::doubled(BACK_OFF, watch.failures, BACK_OFF_MAX),
+        Finding::NotTold(_) => DriftStep::Watch {
+            next_at: now + backoff::doubled(BACK_OFF, watch.failures, BACK_OFF_MAX),
             looked_at: watch.looked_at,
             failures: watch.failures.saturating_add(1),
         },
         Finding::BackBy(back) => {
             let event = found(watch, &back, now);
-            Step::End(End::Back(back), vec![event])
+            DriftStep::End(End::Back(back), vec![event])
         }
-        Finding::Gone => Step::End(End::Gone, Vec::new()),
-        Finding::Deactivated => Step::End(End::Deactivated, Vec::new()),
-        Finding::RestoredByUs => Step::End(End::RestoredByUs, Vec::new()),
+        Finding::Gone => DriftStep::End(End::Gone, Vec::new()),
+        Finding::Deactivated => DriftStep::End(End::Deactivated, Vec::new()),
+        Finding::RestoredByUs => DriftStep::End(End::RestoredByUs, Vec::new()),
     }
 }
 

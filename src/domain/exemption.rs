@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::account::AccountId;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::policy::{OwnAccounts, is_own_account};
+use super::policy::{AccountOwners, is_own_account};
 use super::provider::ProviderName;
 
 /// How far ahead an exemption may start.
@@ -133,14 +133,14 @@ pub fn is_too_long(reason: &str) -> bool {
 /// people's own.
 pub fn check(
     wish: &Wish,
-    own_accounts: &OwnAccounts,
+    account_owners: &AccountOwners,
     max: Duration,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     if wish.by.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
         return Err(Refusal::NoEmail);
     }
-    if is_own_account(own_accounts, &wish.by, &wish.account, wish.email.as_deref()) {
+    if is_own_account(account_owners, &wish.by, &wish.account, wish.email.as_deref()) {
         return Err(Refusal::OwnAccount);
     }
     if wish.reason.trim().is_empty() {

@@ -5,7 +5,7 @@ use super::request::Voter;
 
 /// Why a person was rejected before their input was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stranger {
+pub enum Denied {
     /// A guest, a bot, deactivated or of another company.
     Outsider(Person, String),
     /// Would decide for the policy of this name, but isn't in its channel now.
@@ -14,16 +14,16 @@ pub enum Stranger {
     CantTell(String),
 }
 
-impl Stranger {
+impl Denied {
     /// Returns whether it is certain that they may not.
     pub fn is_certain(&self) -> bool {
-        !matches!(self, Stranger::CantTell(_))
+        !matches!(self, Denied::CantTell(_))
     }
 }
 
 /// What a person is to a policy right now.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct Principal {
     /// The person with the rights to decide.
     pub voter: Voter,
     /// May run read-only commands.

@@ -14,8 +14,8 @@ use super::calendar::{Calendar, Period};
 use super::fold::same;
 use super::hash::hex;
 use super::provider::ProviderName;
-use super::settings::{self, Limits, People, Schedule, Silence};
-use super::template::Ask;
+use super::settings::{self, Limits, People, Reminders, Schedule};
+use super::template::Outreach;
 
 /// The name of a policy, as its rows and its work are kept by. Cloning it copies no text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,15 +53,15 @@ pub struct Policy {
     /// Who may run read-only commands.
     pub viewers: People,
     /// Accounts of people whose address in the chat system is another one.
-    pub own_accounts: OwnAccounts,
+    pub account_owners: AccountOwners,
     /// How many different people have to approve before anybody is suspended: 1 or 2.
     pub approvals_needed: u32,
     /// The people that it notifies if nobody answers.
-    pub silence: Silence,
+    pub silence: Reminders,
     /// How long a request waits for an answer, counted from the posting of its card.
-    pub answer_within: Duration,
+    pub approval_timeout: Duration,
     /// How long after the decision a suspension may still be carried out.
-    pub carry_out_within: Duration,
+    pub execute_within: Duration,
     /// How old a missed slot may be and still run.
     pub catch_up: Duration,
     /// The brakes.
@@ -77,30 +77,30 @@ pub struct Policy {
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
     /// Who else is asked about the accounts that are proposed.
-    pub ask: Ask,
+    pub ask: Outreach,
     /// When the channel gets a summary, if it does.
     pub digest: Option<settings::Digest>,
     /// How long after a suspension the finished card offers to take it back.
-    pub undo_for: Duration,
+    pub restore_button_for: Duration,
     /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
-    pub watch_suspended_for: Option<Duration>,
+    pub drift_watch: Option<Duration>,
 }
 
 /// The accounts of people as the configuration names them: for each person's id in the chat system the logins,
 /// addresses or ids of accounts that are theirs as well.
-pub type OwnAccounts = BTreeMap<String, BTreeSet<String>>;
+pub type AccountOwners = BTreeMap<String, BTreeSet<String>>;
 
 /// Whether the account, with its address, is the person's own: by their address, or because the configuration says so.
 /// The one place that tells.
 pub fn is_own_account(
-    own_accounts: &OwnAccounts,
+    account_owners: &AccountOwners,
     person: &Person,
     account: &Subject,
     email: Option<&str>,
 ) -> bool {
     let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
     let is_named = |own: &String| names.iter().flatten().any(|name| same(name, own));
-    person.ids().filter_map(|id| own_accounts.get(id)).flatten().chain(&person.email).any(is_named)
+    person.ids().filter_map(|id| account_owners.get(id)).flatten().chain(&person.email).any(is_named)
 }
 
 /// What "keep" means where no end is asked for.
@@ -157,7 +157,8 @@ pub struct Rule {
     /// Restored accounts are left alone for this long after we gave them back.
     pub restored_grace: Period,
     /// Whether the provider's log of sign-ins is asked about each would-be candidate.
-    pub second_look: bool,
+    #[serde(rename = "second_look")]
+    pub check_sign_in_log: bool,
     /// Logins that are never proposed; `*` stands for any text.
     pub exempt_logins: Vec<String>,
     /// Ids of groups whose members are never proposed.
@@ -240,7 +241,7 @@ impl Rule {
             && self.calendar.outlasts(self.inactive_after, &live.calendar, live.inactive_after)
             && self.calendar.outlasts(self.new_account_grace, &live.calendar, live.new_account_grace)
             && self.calendar.outlasts(self.restored_grace, &live.calendar, live.restored_grace)
-            && (self.second_look || !live.second_look)
+            && (self.check_sign_in_log || !live.check_sign_in_log)
             && covers(&self.exempt_logins, &live.exempt_logins)
             && covers(&self.exempt_groups, &live.exempt_groups)
             && covers(&self.exempt_attributes, &live.exempt_attributes)
@@ -255,7 +256,7 @@ impl Rule {
             mine.iter().chain(others.iter().filter(|item| !mine.contains(item))).cloned().collect()
         }
         Rule {
-            second_look: self.second_look || other.second_look,
+            check_sign_in_log: self.check_sign_in_log || other.check_sign_in_log,
             exempt_groups: both(&self.exempt_groups, &other.exempt_groups),
             exempt_attributes: both(&self.exempt_attributes, &other.exempt_attributes),
             ..self.clone()
@@ -273,7 +274,7 @@ impl Policy {
 
 /// The time by which an approval given at `decided_at` must have been carried out.
 pub fn execute_by(policy: &Policy, decided_at: DateTime<Utc>) -> DateTime<Utc> {
-    decided_at + policy.carry_out_within
+    decided_at + policy.execute_within
 }
 
 pub(super) mod seconds {

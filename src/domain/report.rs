@@ -3,9 +3,9 @@
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+use super::date_range::DateRange;
 use super::digest::Tally;
 use super::policy::start_of_day;
-use super::when::Period;
 
 /// Longer periods are told per month.
 const WEEKS_UP_TO: Duration = Duration::days(190);
@@ -14,7 +14,7 @@ pub const SLICES_MAX: usize = 45;
 
 /// How long a slice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ReportStep {
     /// From Monday to Sunday.
     Week,
     /// A month of the calendar.
@@ -36,7 +36,7 @@ pub struct Listing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// Its time.
-    pub period: Period,
+    pub period: DateRange,
     /// The first day of it in the policy's zone.
     pub day: NaiveDate,
     /// The last listing in it.
@@ -51,11 +51,11 @@ pub struct Report {
     /// The policy's name.
     pub policy: String,
     /// The whole time.
-    pub period: Period,
+    pub period: DateRange,
     /// The first and the last day of it in the policy's zone.
     pub days: (NaiveDate, NaiveDate),
     /// How long a slice is.
-    pub step: Step,
+    pub step: ReportStep,
     /// The slices, oldest first.
     pub slices: Vec<Slice>,
 }
@@ -65,12 +65,12 @@ impl Report {
     pub fn new(
         policy: &str,
         zone: Tz,
-        period: Period,
-        step: Step,
-        slices: Vec<(NaiveDate, Period, Tally)>,
+        period: DateRange,
+        step: ReportStep,
+        slices: Vec<(NaiveDate, DateRange, Tally)>,
         listings: &[Listing],
     ) -> Report {
-        let last_in = |period: &Period| {
+        let last_in = |period: &DateRange| {
             let inside = listings.iter().filter(|one| one.at >= period.since && one.at < period.until);
             inside.max_by_key(|one| one.at).copied()
         };
@@ -102,8 +102,8 @@ impl Report {
 }
 
 /// Cuts a period at the beginnings of weeks, or of months if it is long. `None`: it has too many of them.
-pub fn slices(period: Period, zone: Tz) -> Option<(Step, Vec<(NaiveDate, Period)>)> {
-    let step = if period.until - period.since <= WEEKS_UP_TO { Step::Week } else { Step::Month };
+pub fn slices(period: DateRange, zone: Tz) -> Option<(ReportStep, Vec<(NaiveDate, DateRange)>)> {
+    let step = if period.until - period.since <= WEEKS_UP_TO { ReportStep::Week } else { ReportStep::Month };
     let mut slices = Vec::new();
     let mut since = period.since;
     while since < period.until {
@@ -113,16 +113,16 @@ pub fn slices(period: Period, zone: Tz) -> Option<(Step, Vec<(NaiveDate, Period)
         let day = since.with_timezone(&zone).date_naive();
         let next = start_of_day(next_begin(step, day)?, zone)?;
         let until = next.min(period.until);
-        slices.push((day, Period { since, until }));
+        slices.push((day, DateRange { since, until }));
         since = until;
     }
     Some((step, slices))
 }
 
 /// The first day of the week or month after the one of `day`.
-fn next_begin(step: Step, day: NaiveDate) -> Option<NaiveDate> {
+fn next_begin(step: ReportStep, day: NaiveDate) -> Option<NaiveDate> {
     match step {
-        Step::Week => Some(day + Duration::days(7 - i64::from(day.weekday().num_days_from_monday()))),
-        Step::Month => day.with_day(1)?.checked_add_months(Months::new(1)),
+        ReportStep::Week => Some(day + Duration::days(7 - i64::from(day.weekday().num_days_from_monday()))),
+        ReportStep::Month => day.with_day(1)?.checked_add_months(Months::new(1)),
     }
 }

@@ -12,7 +12,7 @@ use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
 use super::policy::Policy;
 use super::provider::ProviderName;
 
-/// How long a wish is worked on if its policy is no longer in the configuration: the default of `carry_out_within`.
+/// How long a wish is worked on if its policy is no longer in the configuration: the default of `execute_within`.
 pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 
 /// What a person asks for.
@@ -139,11 +139,11 @@ pub struct Restoration {
 }
 
 /// What happens while a wish is executed.
-pub type Step = attempt::Step<Skip>;
+pub type RestoreStep = attempt::AttemptStep<Skip>;
 
 /// The time by which a wish of `asked_at` must have been carried out.
 pub fn restore_by(policy: Option<&Policy>, asked_at: DateTime<Utc>) -> DateTime<Utc> {
-    asked_at + policy.map_or(WITHIN_WITHOUT_POLICY, |policy| policy.carry_out_within)
+    asked_at + policy.map_or(WITHIN_WITHOUT_POLICY, |policy| policy.execute_within)
 }
 
 /// The audit event of the wish.
@@ -171,7 +171,7 @@ pub fn is_proven(restoration: &Restoration, asked: Option<&AuditEvent>) -> bool 
 /// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.
 pub fn step(
     restoration: &Restoration,
-    step: Step,
+    step: RestoreStep,
     now: DateTime<Utc>,
 ) -> Option<(RestorationState, Vec<Draft>)> {
     let (next, trace) = restoration.state.attempt()?.step(Goal::Restore, step, now)?;

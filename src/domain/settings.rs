@@ -50,7 +50,7 @@ impl People {
 
 /// The people that a policy notifies, and when, if a request stays unanswered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Silence {
+pub struct Reminders {
     /// How long before the deadline approvers are reminded.
     pub remind_before: Vec<Duration>,
     /// Who is reminded: people and user groups, never a whole channel.
@@ -63,19 +63,19 @@ pub struct Silence {
 
 /// How much one digest tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
+pub enum DigestPeriod {
     /// Seven days.
     Weekly,
     /// From the same day of the month before.
     Monthly,
 }
 
-impl Period {
+impl DigestPeriod {
     /// The word of the configuration.
     pub fn word(self) -> &'static str {
         match self {
-            Period::Weekly => "weekly",
-            Period::Monthly => "monthly",
+            DigestPeriod::Weekly => "weekly",
+            DigestPeriod::Monthly => "monthly",
         }
     }
 }
@@ -84,7 +84,7 @@ impl Period {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
     /// How much it tells of.
-    pub period: Period,
+    pub period: DigestPeriod,
     /// When: civil time in the policy's zone.
     pub schedule: Schedule,
 }

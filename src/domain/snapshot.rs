@@ -7,7 +7,7 @@ use super::assess::Evidence;
 
 /// The account as the approvers were shown it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
+pub struct CandidateSnapshot {
     /// The provider's id: what is acted on.
     pub id: AccountId,
     /// The login.

@@ -8,7 +8,7 @@ pub const WORDING_MAX: usize = 1000;
 
 /// The person that a policy asks about an account, besides its approvers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ask {
+pub struct Outreach {
     /// What the account's person is asked, if they are.
     pub contractor: Option<Template>,
     /// What their manager is asked, if they are.
@@ -17,11 +17,11 @@ pub struct Ask {
     pub before: Option<Duration>,
 }
 
-impl Ask {
+impl Outreach {
     /// The roles that are asked.
-    pub fn roles(&self) -> Vec<Role> {
-        let person = self.contractor.as_ref().map(|_| Role::Person);
-        let manager = self.manager.as_ref().map(|_| Role::Manager);
+    pub fn roles(&self) -> Vec<OutreachRole> {
+        let person = self.contractor.as_ref().map(|_| OutreachRole::Person);
+        let manager = self.manager.as_ref().map(|_| OutreachRole::Manager);
         person.into_iter().chain(manager).collect()
     }
 }
@@ -86,19 +86,19 @@ impl Template {
 /// What somebody is to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum OutreachRole {
     /// It is their own.
     Person,
     /// It belongs to somebody who works for them.
     Manager,
 }
 
-impl Role {
+impl OutreachRole {
     /// The stored word.
     pub fn word(self) -> &'static str {
         match self {
-            Role::Person => "person",
-            Role::Manager => "manager",
+            OutreachRole::Person => "person",
+            OutreachRole::Manager => "manager",
         }
     }
 }

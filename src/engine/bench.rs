@@ -23,7 +23,7 @@ use crate::domain::provider::ProviderName;
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::settings::{Limits, People, Schedule};
 use crate::domain::sighting::SecondLook;
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 use crate::domain::sweep::Trigger;
 use crate::engine::Engine;
 use crate::identity::{
@@ -87,7 +87,7 @@ impl Chat for Nobody {
     async fn marks(&self, _: &str, _: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError> {
         Ok(Vec::new())
     }
-    async fn whisper(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
+    async fn send_ephemeral(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a whisper")
     }
     async fn revise(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
@@ -218,7 +218,7 @@ pub(crate) fn policy() -> Policy {
             inactive_after: week.into(),
             new_account_grace: week.into(),
             restored_grace: week.into(),
-            second_look: false,
+            check_sign_in_log: false,
             exempt_logins: Vec::new(),
             exempt_groups: Vec::new(),
             exempt_attributes: Vec::new(),
@@ -230,11 +230,11 @@ pub(crate) fn policy() -> Policy {
         approvers: People::default(),
         admins: People::default(),
         viewers: People::default(),
-        own_accounts: crate::domain::policy::OwnAccounts::new(),
+        account_owners: crate::domain::policy::AccountOwners::new(),
         approvals_needed: 1,
-        silence: crate::domain::settings::Silence::default(),
-        answer_within: week,
-        carry_out_within: week,
+        silence: crate::domain::settings::Reminders::default(),
+        approval_timeout: week,
+        execute_within: week,
         catch_up: week,
         limits: Limits { max_candidates: 9, max_share: 1.0, min_population_share: 0.0, surge_factor: 0.0 },
         preview_first: false,
@@ -242,16 +242,16 @@ pub(crate) fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
-        undo_for: Duration::days(7),
-        watch_suspended_for: Some(Duration::days(30)),
-        ask: crate::domain::template::Ask::default(),
+        restore_button_for: Duration::days(7),
+        drift_watch: Some(Duration::days(30)),
+        ask: crate::domain::template::Outreach::default(),
         digest: None,
     }
 }
 
 /// An account that was idle for 41 days then.
-pub(crate) fn shown(now: DateTime<Utc>) -> Shown {
-    Shown {
+pub(crate) fn shown(now: DateTime<Utc>) -> CandidateSnapshot {
+    CandidateSnapshot {
         id: AccountId("00u1".to_owned()),
         login: "ada@ext.example".to_owned(),
         name: String::new(),
@@ -317,7 +317,7 @@ impl Bench {
     }
 
     /// A request of the first policy about these accounts, whose card stands.
-    pub(crate) async fn asking(&self, list: Vec<Shown>) -> i64 {
+    pub(crate) async fn asking(&self, list: Vec<CandidateSnapshot>) -> i64 {
         let (engine, now) = (&self.engine, self.engine.s.clock.now());
         let sweep = self.sweep("slot").await;
         let population = u32::try_from(list.len()).unwrap();
@@ -327,7 +327,7 @@ impl Bench {
             pages: 1,
             channel: "C0OPS".to_owned(),
             list,
-            answer_within: engine.s.policies[0].answer_within,
+            approval_timeout: engine.s.policies[0].approval_timeout,
             approvals_needed: 1,
             unknown: Vec::new(),
             by_email: Vec::new(),
@@ -383,7 +383,7 @@ impl Bench {
             reason: None,
             approvals_needed: 1,
             rule: policy.rule.clone(),
-            own_accounts: policy.own_accounts.clone(),
+            account_owners: policy.account_owners.clone(),
             paused: None,
         };
         let decided = store.decide("click", id, input, now).await.unwrap();

@@ -44,7 +44,7 @@ const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 
 /// The vital signs at one moment.
 #[derive(Clone, Debug, Serialize)]
-pub struct Vitals {
+pub struct BotHealth {
     /// When that was.
     pub at: DateTime<Utc>,
     /// Whether the process itself works. If not, a restart may help; it does not help if Slack or a provider
@@ -55,18 +55,18 @@ pub struct Vitals {
     /// What is wrong, a sentence each.
     pub wrong: Vec<String>,
     /// The connection to the chat system: proven by its hello and its answers to pings.
-    pub slack: Sign,
+    pub slack: HealthCheck,
     /// The last answer of each identity provider, by its name.
     #[serde(flatten)]
     pub providers: BTreeMap<ProviderName, ProviderSign>,
     /// Whether the database can be written.
-    pub database: Sign,
+    pub database: HealthCheck,
     /// How many connections the chat system counts that are not this bot's: another one gets what people send.
     pub other_connections: u64,
     /// Which database this process works with, and in which epoch.
     pub database_id: DatabaseId,
     /// Each policy.
-    pub policies: Vec<PolicyVitals>,
+    pub policies: Vec<PolicyHealth>,
     /// The collectors of the audit trail that lack more than they should.
     pub collectors_behind: Vec<Behind>,
     /// Work that should have been done.
@@ -75,7 +75,7 @@ pub struct Vitals {
 
 /// How something outside the workflow does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Sign {
+pub struct HealthCheck {
     /// Whether it does; nothing if nobody knows yet.
     pub ok: Option<bool>,
     /// When that was seen.
@@ -92,7 +92,7 @@ pub struct ProviderSign {
     pub terms: Terms,
     /// How it does.
     #[serde(flatten)]
-    pub sign: Sign,
+    pub sign: HealthCheck,
 }
 
 impl ProviderSign {
@@ -104,7 +104,7 @@ impl ProviderSign {
 
 /// Where a policy stands.
 #[derive(Clone, Debug, Serialize)]
-pub struct PolicyVitals {
+pub struct PolicyHealth {
     /// Its name.
     pub policy: String,
     /// Whether an admin has stopped it.
@@ -140,14 +140,14 @@ pub struct LastSweep {
     pub candidates: Option<u32>,
 }
 
-impl Vitals {
+impl BotHealth {
     /// Of a bot that has its database, and waits for the chat system of this name.
     pub async fn of_a_start(
         store: &Store,
         chat: &str,
         providers: &[(ProviderName, Terms)],
         at: DateTime<Utc>,
-    ) -> Vitals {
+    ) -> BotHealth {
         let (alive, database) = sign_of_database(store, at).await;
         let mut wrong = vec![format!("{chat} has not been reached since the start or the last reload")];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
@@ -156,15 +156,15 @@ impl Vitals {
             lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop, chat))),
         );
         let unknown = |(name, terms): &(ProviderName, Terms)| {
-            let sign = Sign { ok: None, at: None, why: None };
+            let sign = HealthCheck { ok: None, at: None, why: None };
             (name.clone(), ProviderSign { terms: *terms, sign })
         };
-        Vitals {
+        BotHealth {
             at,
             alive,
             healthy: false,
             wrong,
-            slack: Sign { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
+            slack: HealthCheck { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
             providers: providers.iter().map(unknown).collect(),
             database,
             other_connections: 0,
@@ -197,20 +197,20 @@ pub(crate) fn behind_in_words(Behind { collector, events, since }: &Behind) -> S
 }
 
 /// Whether the database answers at all, and what.
-async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, Sign) {
+async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, HealthCheck) {
     let (answers, written) = match timeout(DATABASE_MAX, store.health()).await {
         Ok(written) => (true, written.map_err(|error| error.to_string())),
         Err(_) => (false, Err(format!("it did not answer within {} s", DATABASE_MAX.as_secs()))),
     };
-    (answers, Sign { ok: Some(written.is_ok()), at: Some(at), why: written.err() })
+    (answers, HealthCheck { ok: Some(written.is_ok()), at: Some(at), why: written.err() })
 }
 
 fn sign_of_provider(watched: &Watched) -> ProviderSign {
     let sign = match watched.last_answer() {
-        None => Sign { ok: None, at: None, why: None },
+        None => HealthCheck { ok: None, at: None, why: None },
         Some(LastAnswer { at, problem }) => {
             let why = problem.as_ref().map(|problem| problem_in_words(problem, watched.terms()));
-            Sign { ok: Some(why.is_none()), at: Some(at), why }
+            HealthCheck { ok: Some(why.is_none()), at: Some(at), why }
         }
     };
     ProviderSign { terms: watched.terms(), sign }
@@ -219,20 +219,20 @@ fn sign_of_provider(watched: &Watched) -> ProviderSign {
 impl Engine {
     /// The loop has come round.
     pub(crate) fn note_pulse(&self) {
-        lock(&self.pulse).round = Some(Instant::now());
+        lock(&self.loop_progress).round = Some(Instant::now());
         self.away();
     }
 
     /// For how long the chat system has been away.
     fn away(&self) -> Option<Duration> {
         let connected = *self.s.connection.borrow() == Connection::Connected;
-        let since = &mut lock(&self.pulse).away_since;
+        let since = &mut lock(&self.loop_progress).away_since;
         *since = if connected { None } else { Some(since.unwrap_or_else(Instant::now)) };
         since.map(|since| since.elapsed())
     }
 
     /// Takes the vital signs. Never waits for long, whatever hangs.
-    pub async fn vitals(&self) -> Vitals {
+    pub async fn health(&self) -> BotHealth {
         let at = self.s.clock.now();
         let mut wrong = Vec::new();
         let away = self.away();
@@ -243,7 +243,7 @@ impl Engine {
                 away.as_secs()
             ));
         }
-        let slack = Sign {
+        let slack = HealthCheck {
             ok: Some(away.is_none()),
             at: Some(at),
             why: away.map(|away| format!("not connected for {} s", away.as_secs())),
@@ -260,7 +260,7 @@ impl Engine {
         );
         wrong.extend(self.lineage_is_wrong());
         let (hung, stuck) = self.stuck(at);
-        let mut vitals = Vitals {
+        let mut health = BotHealth {
             at,
             alive: answers && !hung,
             healthy: false,
@@ -274,41 +274,41 @@ impl Engine {
             collectors_behind: Vec::new(),
             stuck,
         };
-        match timeout(DATABASE_MAX, self.read_vitals(&mut vitals)).await {
+        match timeout(DATABASE_MAX, self.read_vitals(&mut health)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => vitals.wrong.push(format!("the database: {error}")),
-            Err(_) => vitals.wrong.push("the database can't be read in time".to_owned()),
+            Ok(Err(error)) => health.wrong.push(format!("the database: {error}")),
+            Err(_) => health.wrong.push("the database can't be read in time".to_owned()),
         }
-        vitals.wrong.extend(vitals.stuck.iter().cloned());
-        vitals.healthy = vitals.alive && vitals.wrong.is_empty();
-        vitals
+        health.wrong.extend(health.stuck.iter().cloned());
+        health.healthy = health.alive && health.wrong.is_empty();
+        health
     }
 
     /// What the rows say.
-    async fn read_vitals(&self, vitals: &mut Vitals) -> Result<(), StoreError> {
-        let now = vitals.at;
+    async fn read_vitals(&self, health: &mut BotHealth) -> Result<(), StoreError> {
+        let now = health.at;
         let open = self.s.store.open_questions().await?;
         for policy in &self.s.policies {
             let waiting: Vec<_> = open.iter().filter(|one| one.policy == policy.name).collect();
             for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
-                vitals.stuck.push(format!("request {} is open past its deadline", late.request));
+                health.stuck.push(format!("request {} is open past its deadline", late.request));
             }
             for one in &waiting {
                 let card = self.s.store.message(&card_key(one.request)).await?;
                 if card.is_some_and(|card| card.ts.is_none() && card.attempts > 0) {
-                    vitals.wrong.push(format!("the card of request {} can't be posted", one.request));
+                    health.wrong.push(format!("the card of request {} can't be posted", one.request));
                 }
                 if let Some((request, candidates)) = self.s.store.request(one.request).await?
                     && let Some(lack) = self.authz.lack(&request, &candidates)
                 {
                     let lack = lack_in_words(lack);
-                    vitals.wrong.push(format!("request {} can't be decided: {lack}", request.id));
+                    health.wrong.push(format!("request {} can't be decided: {lack}", request.id));
                 }
             }
             let paused = self.s.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
-                vitals.wrong.push(overdue_in_words(&policy.name, since));
+                health.wrong.push(overdue_in_words(&policy.name, since));
             }
             let last_sweep = self.s.store.last_sweep(&policy.name).await?.map(|sweep| {
                 let (ended_at, counts) = match &sweep.state {
@@ -330,9 +330,9 @@ impl Engine {
                 last_sweep.as_ref().filter(|last| ["failed", "refused"].contains(&last.state))
             {
                 let was = if failed.state == "refused" { "was " } else { "" };
-                vitals.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
+                health.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
             }
-            vitals.policies.push(PolicyVitals {
+            health.policies.push(PolicyHealth {
                 policy: policy.name.clone(),
                 paused,
                 next_sweep: schedule::next_slot(&policy.schedule, now),
@@ -344,13 +344,13 @@ impl Engine {
         }
         for SweepRow { id, policy, started_at, .. } in self.reports.late_sweeps(now).await? {
             let since = time_in_words(started_at);
-            vitals.wrong.push(format!("sweep {id} of {policy} started {since} and has not ended"));
+            health.wrong.push(format!("sweep {id} of {policy} started {since} and has not ended"));
         }
         for (channel, why) in self.outbox.unusable_channels() {
-            vitals.wrong.push(format!("can't post in the channel {channel}: {why}"));
+            health.wrong.push(format!("can't post in the channel {channel}: {why}"));
         }
-        vitals.collectors_behind = self.s.store.collectors_behind(now - BEHIND_MAX).await?;
-        vitals.wrong.extend(vitals.collectors_behind.iter().map(behind_in_words));
+        health.collectors_behind = self.s.store.collectors_behind(now - BEHIND_MAX).await?;
+        health.wrong.extend(health.collectors_behind.iter().map(behind_in_words));
         Ok(())
     }
 
@@ -372,7 +372,7 @@ impl Engine {
     /// Whether the loop hangs, and what work does.
     fn stuck(&self, now: DateTime<Utc>) -> (bool, Vec<String>) {
         let mut stuck = Vec::new();
-        let round = lock(&self.pulse).round;
+        let round = lock(&self.loop_progress).round;
         let hung = round.is_some_and(|round| round.elapsed() > ROUND_MAX);
         if hung {
             stuck.push("the workflow hangs: it has not looked for due work".to_owned());
@@ -460,20 +460,20 @@ mod tests {
         let (connection, seen) = watch::channel(Connection::Connecting);
         let bench = still_with(seen);
         let engine = &bench.engine;
-        let is_wrong = |vitals: &Vitals| {
-            vitals.wrong.iter().any(|what| what.starts_with("Chat has not been connected for"))
+        let is_wrong = |health: &BotHealth| {
+            health.wrong.iter().any(|what| what.starts_with("Chat has not been connected for"))
         };
         engine.note_pulse();
         advance(AWAY_MAX).await;
-        let vitals = engine.vitals().await;
-        assert_eq!(vitals.slack.why.as_deref(), Some("not connected for 60 s"));
-        assert!(!is_wrong(&vitals), "it is replaced now and then");
+        let health = engine.health().await;
+        assert_eq!(health.slack.why.as_deref(), Some("not connected for 60 s"));
+        assert!(!is_wrong(&health), "it is replaced now and then");
         advance(MOMENT).await;
-        assert!(is_wrong(&engine.vitals().await));
+        assert!(is_wrong(&engine.health().await));
         connection.send_replace(Connection::Connected);
-        let vitals = engine.vitals().await;
+        let health = engine.health().await;
         assert_eq!(
-            (vitals.slack.ok, vitals.slack.why.as_deref(), is_wrong(&vitals)),
+            (health.slack.ok, health.slack.why.as_deref(), is_wrong(&health)),
             (Some(true), None, false)
         );
         connection.send_replace(Connection::Connecting);
@@ -516,11 +516,11 @@ mod tests {
     }
 
     /// What the rows say at that moment.
-    async fn read_at(engine: &Engine, at: DateTime<Utc>) -> Vitals {
-        let mut vitals =
-            Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, "Chat", &[], at).await };
-        engine.read_vitals(&mut vitals).await.unwrap();
-        vitals
+    async fn read_at(engine: &Engine, at: DateTime<Utc>) -> BotHealth {
+        let mut health =
+            BotHealth { wrong: Vec::new(), ..BotHealth::of_a_start(&engine.s.store, "Chat", &[], at).await };
+        engine.read_vitals(&mut health).await.unwrap();
+        health
     }
 
     #[tokio::test]

@@ -64,7 +64,7 @@ pub struct Engine {
     pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) commands: Arc<Commands>,
     pub(crate) inbox: Arc<Inbox>,
-    pulse: Mutex<state::Pulse>,
+    loop_progress: Mutex<state::LoopProgress>,
     witnesses: Mutex<state::Witnesses>,
 }
 
@@ -100,8 +100,8 @@ impl Engine {
             Arc::clone(&requests),
             Arc::clone(&commands),
         ));
-        let (pulse, witnesses) = (Mutex::default(), Mutex::default());
-        Engine { s, authz, reports, outbox, requests, sweeper, commands, inbox, pulse, witnesses }
+        let (loop_progress, witnesses) = (Mutex::default(), Mutex::default());
+        Engine { s, authz, reports, outbox, requests, sweeper, commands, inbox, loop_progress, witnesses }
     }
 
     /// Returns what handles the inputs of people.
@@ -197,7 +197,7 @@ impl Engine {
 
     /// Lets work in flight end within a bound.
     async fn drain(&self) {
-        lock(&self.pulse).end();
+        lock(&self.loop_progress).end();
         self.s.ending.cancel();
         self.s.tasks.close();
         self.s.rows.tasks.close();

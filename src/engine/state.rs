@@ -8,13 +8,13 @@ use crate::domain::lineage::Head;
 
 /// What the loop leaves behind each time it comes round.
 #[derive(Default)]
-pub(crate) struct Pulse {
+pub(crate) struct LoopProgress {
     pub(super) round: Option<Instant>,
     /// Since when the chat system has been away.
     pub(super) away_since: Option<Instant>,
 }
 
-impl Pulse {
+impl LoopProgress {
     /// The loop has ended, and hangs no more.
     pub(crate) fn end(&mut self) {
         self.round = None;

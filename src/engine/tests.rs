@@ -40,7 +40,7 @@ async fn a_bot_whose_writer_dies_ends_with_an_error_for_the_supervisor() {
     let writing = tokio::spawn(async move {
         loop {
             tokio::select! {
-                jobs = writer.next(1) => writer.carry_out(jobs),
+                jobs = writer.next(1) => writer.execute_round(jobs),
                 _ = &mut dead => return,
             }
         }
@@ -131,17 +131,17 @@ async fn a_slot_whose_sweep_has_not_begun_is_overdue_unless_the_policy_is_stoppe
     let bench = Bench::new();
     let (engine, clock) = (&bench.engine, &bench.engine.s.clock);
     engine.s.store.know_policy("p", clock.now()).await.unwrap();
-    assert_eq!(engine.vitals().await.policies[0].overdue_since, None, "it was not known at the last slot");
+    assert_eq!(engine.health().await.policies[0].overdue_since, None, "it was not known at the last slot");
     clock.advance(Duration::days(1));
-    let slot = engine.vitals().await.policies[0].overdue_since.expect("a slot has passed");
-    let wrong = engine.vitals().await.wrong.join("\n");
+    let slot = engine.health().await.policies[0].overdue_since.expect("a slot has passed");
+    let wrong = engine.health().await.wrong.join("\n");
     assert!(wrong.contains("the sweep of p that was due "), "{wrong}");
     let just_then = slot + Duration::minutes(4) - clock.now();
     clock.advance(just_then);
-    assert_eq!(engine.vitals().await.policies[0].overdue_since, None, "it may take a moment to begin");
+    assert_eq!(engine.health().await.policies[0].overdue_since, None, "it may take a moment to begin");
     clock.advance(-just_then);
     bench.sweep(&slot_key(slot)).await;
-    assert_eq!(engine.vitals().await.policies[0].overdue_since, None);
+    assert_eq!(engine.health().await.policies[0].overdue_since, None);
 }
 
 #[tokio::test]
@@ -159,16 +159,16 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
     let now = engine.s.clock.now();
     engine.s.rows.set_alarm(Work::Request(4), now - Duration::minutes(4));
     engine.s.rows.set_alarm(Work::Request(5), now - Duration::minutes(6));
-    let vitals = engine.vitals().await;
+    let health = engine.health().await;
     assert_eq!(
-        vitals.stuck,
+        health.stuck,
         ["request 2 has been running for 16 min", "request 5 is due, but was not started"]
     );
-    assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
+    assert!(health.alive && !health.healthy && health.wrong.ends_with(&health.stuck));
     engine.s.rows.moves_on(&Work::Request(2));
-    assert_eq!(engine.vitals().await.stuck, vitals.stuck[1..]);
-    lock(&engine.pulse).hang(long_ago(2));
-    assert!(!engine.vitals().await.alive);
+    assert_eq!(engine.health().await.stuck, health.stuck[1..]);
+    lock(&engine.loop_progress).hang(long_ago(2));
+    assert!(!engine.health().await.alive);
 }
 
 #[tokio::test]
@@ -177,9 +177,9 @@ async fn a_request_that_is_open_past_its_deadline_is_stuck() {
     let engine = &bench.engine;
     bench.asked().await;
     engine.s.clock.advance(Duration::days(7) + Duration::minutes(4));
-    assert_eq!(engine.vitals().await.stuck, [""; 0]);
+    assert_eq!(engine.health().await.stuck, [""; 0]);
     engine.s.clock.advance(Duration::minutes(2));
-    assert_eq!(engine.vitals().await.stuck, ["request 1 is open past its deadline"]);
+    assert_eq!(engine.health().await.stuck, ["request 1 is open past its deadline"]);
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn inputs_are_taken_in_for_as_long_as_a_row_is_worked_on_and_hold_up_the_e
     engine.needs_no_inputs().await;
     assert_eq!(began.elapsed().as_secs(), 3660, "inputs may keep coming");
     tokio::time::resume();
-    assert!(engine.vitals().await.alive, "the loop has ended, and does not hang");
+    assert!(engine.health().await.alive, "the loop has ended, and does not hang");
 }
 
 /// A bench whose policy is about a provider that the configuration doesn't have, with a clock that stands.
@@ -292,10 +292,10 @@ async fn a_suspension_at_a_provider_that_is_not_configured_waits_and_people_are_
     let (engine, id) = (&bench.engine, bench.approved().await);
     for round in 1..=9 {
         let (request, candidates) = engine.s.store.request(id).await.unwrap().expect("it is there");
-        let decision = request.state.mandate().expect("it is approved").clone();
-        let effort = engine.requests.carry_out(&request, &decision, &candidates, 1, &bench.stop).await;
-        let Effort::Blocked(hindrance) = effort.unwrap() else { panic!("something is in the way") };
-        assert_eq!((hindrance.why.as_str(), hindrance.to_be_told), (NOT_CONFIGURED, true));
+        let decision = request.state.authorization().expect("it is approved").clone();
+        let effort = engine.requests.execute_round(&request, &decision, &candidates, 1, &bench.stop).await;
+        let Effort::Blocked(blocker) = effort.unwrap() else { panic!("something is in the way") };
+        assert_eq!((blocker.why.as_str(), blocker.to_be_told), (NOT_CONFIGURED, true));
         let (_, candidates) = engine.s.store.request(id).await.unwrap().expect("it is there");
         let attempt = candidates[0].state.attempt().expect("it is still due");
         assert_eq!((attempt.attempts, attempt.trouble.error.as_deref()), (0, Some(NOT_CONFIGURED)));
@@ -329,7 +329,7 @@ async fn a_wish_to_restore_waits_for_a_provider_that_is_not_configured_and_is_ne
         engine.s.clock.advance(Duration::hours(1));
     }
     // A wish is meant for now: it ends as any that grew too old, with why.
-    engine.s.clock.advance(policy().carry_out_within);
+    engine.s.clock.advance(policy().execute_within);
     engine.requests.restore(id).await.unwrap();
     let ended = state().await;
     assert!(

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Connection;
+use crate::domain::backoff;
 use crate::domain::lineage::{Sighting, Stop};
-use crate::domain::waiting;
 use crate::engine::Engine;
 use crate::outbox::lineage::passes;
 use crate::outbox::signed::sighting;
@@ -110,7 +110,7 @@ impl Engine {
                 }
             };
             self.note_pulse();
-            let wait = waiting::doubled(WAIT_MIN, waits, WAIT_MAX).to_std().unwrap_or_default();
+            let wait = backoff::doubled(WAIT_MIN, waits, WAIT_MAX).to_std().unwrap_or_default();
             tokio::time::sleep(wait.max(at_least)).await;
             waits += 1;
         }

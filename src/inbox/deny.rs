@@ -7,7 +7,7 @@ use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::exemption;
 use crate::domain::request::Verb;
 use crate::inbox::{Inbox, Made};
-use crate::request::decision::Press;
+use crate::request::decision::ButtonInput;
 use crate::store::AuditContext;
 use crate::wording::refusals;
 use crate::wording::review_dialog::{REASON, form};
@@ -73,8 +73,8 @@ impl Inbox {
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return fault(crate::wording::exemptions::refusal(&exemption::Refusal::ReasonTooLong));
         }
-        let press = Press { request, list_hash: Some(list_hash), verb: Verb::Deny, reason };
-        match self.requests.decide(inbound, press).await? {
+        let input = ButtonInput { request, list_hash: Some(list_hash), verb: Verb::Deny, reason };
+        match self.requests.decide(inbound, input).await? {
             Ok(_) => Ok(Ack::Done),
             Err(turned) => fault(turned.text()),
         }

@@ -23,13 +23,13 @@ use crate::commands::Commands;
 use crate::domain::audit::Person;
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{KnownForRetry, Verb};
-use crate::inbox::rate_limit::Turn;
-use crate::inbox::review::Click;
+use crate::inbox::rate_limit::RateVerdict;
+use crate::inbox::review::DialogInput;
 use crate::outbox::Outbox;
 use crate::outbox::ephemeral::broken;
 use crate::outbox::signed::{self, Origin};
 use crate::request::Requests;
-use crate::request::decision::{Press, refused_unseen};
+use crate::request::decision::{ButtonInput, refused_unseen};
 use crate::scheduler::Class;
 use crate::services::Services;
 use crate::store::{AuditContext, Receipt};
@@ -87,7 +87,7 @@ pub struct Inbox {
     commands: Arc<Commands>,
     drawings: Mutex<review::Drawings>,
     dialogs: Dialogs,
-    pace: Mutex<rate_limit::Pace>,
+    pace: Mutex<rate_limit::RateLimits>,
 }
 
 impl Inbox {
@@ -137,7 +137,7 @@ impl Handler for Arc<Inbox> {
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
-                self.outbox.whisper(reply, broken(&error));
+                self.outbox.send_ephemeral(reply, broken(&error));
                 Ack::Done
             }
         }
@@ -147,7 +147,7 @@ impl Handler for Arc<Inbox> {
 impl Inbox {
     async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
         let origin = signed::unsigned(&mut inbound.what, &self.s.store.lineage());
-        if let Turn::TooFast { noted } = self.turn(&inbound).await? {
+        if let RateVerdict::TooFast { noted } = self.turn(&inbound).await? {
             let is_told = match inbound.what {
                 // One sentence a minute: a script that types commands must not cost a connection each time.
                 What::Command { .. } => noted,
@@ -158,7 +158,7 @@ impl Inbox {
                 | What::HomeClick { .. } => true,
             };
             if is_told {
-                self.outbox.whisper(inbound.reply.clone(), refusals::too_fast());
+                self.outbox.send_ephemeral(inbound.reply.clone(), refusals::too_fast());
             }
             return Ok(Ack::Done);
         }
@@ -177,7 +177,7 @@ impl Inbox {
                     tracing::warn!(kind, action, "a control that isn't ours, or of another version");
                     return Ok(Ack::Done);
                 };
-                self.review_click(&inbound, Click { view, memory, control, state, stamp }).await
+                self.review_click(&inbound, DialogInput { view, memory, control, state, stamp }).await
             }
             What::Submission { kind, modal_value, state, .. } => match Dialog::decode(kind, modal_value) {
                 Some(dialog) => self.submit(&inbound, dialog, state).await,
@@ -211,8 +211,10 @@ impl Inbox {
             let event = refused_unseen(person, inbound.received_at, why);
             self.authz.settle_try(inbound, why, AuditContext::default(), event).await?;
         }
-        self.outbox
-            .whisper(inbound.reply.clone(), lineage::not_of_this_database(origin == Origin::EarlierEpoch));
+        self.outbox.send_ephemeral(
+            inbound.reply.clone(),
+            lineage::not_of_this_database(origin == Origin::EarlierEpoch),
+        );
         Ok(Ack::Done)
     }
 
@@ -275,13 +277,13 @@ impl Inbox {
             RequestAction::DenyWhy => return Ok(self.ask_why_denied(inbound, request, list_hash)),
             RequestAction::Choose => return Ok(self.open_review(inbound, request, list_hash)),
         };
-        let press = Press { request, list_hash: Some(list_hash), verb, reason: None };
-        let said = match self.requests.decide(inbound, press).await? {
+        let input = ButtonInput { request, list_hash: Some(list_hash), verb, reason: None };
+        let said = match self.requests.decide(inbound, input).await? {
             Ok(request) => self.requests.left_out_of_retry(&request).await,
             Err(turned) => Some(turned.text()),
         };
         if let Some(text) = said {
-            self.outbox.whisper(inbound.reply.clone(), text);
+            self.outbox.send_ephemeral(inbound.reply.clone(), text);
         }
         Ok(Ack::Done)
     }
@@ -310,20 +312,20 @@ impl Inbox {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.commands.background_question(inbound.reply.clone(), async move {
             let Some(row) = this.s.store.request_alone(request).await? else {
-                this.outbox.whisper(inbound.reply, this.requests.no_such_request());
+                this.outbox.send_ephemeral(inbound.reply, this.requests.no_such_request());
                 return Ok(());
             };
             let rights = this.authz.granted(&inbound.user, Role::Viewer).await;
-            let Err(stranger) = rights.and_then(|rights| rights.held_in(&row.policy)) else {
+            let Err(denied) = rights.and_then(|rights| rights.held_in(&row.policy)) else {
                 this.requests.turn_page(request, page);
                 return Ok(());
             };
-            let text = stranger.as_ref().map_or_else(
+            let text = denied.as_ref().map_or_else(
                 || refusals::not_allowed("turn the card's pages", Role::Viewer.in_words()),
-                refusals::stranger,
+                refusals::denied,
             );
-            this.authz.note_refused(&inbound, "turn the page", stranger).await?;
-            this.outbox.whisper(inbound.reply, text);
+            this.authz.note_refused(&inbound, "turn the page", denied).await?;
+            this.outbox.send_ephemeral(inbound.reply, text);
             Ok(())
         });
     }
@@ -334,7 +336,7 @@ impl Inbox {
             name,
             "a button or dialog that isn't ours, or of another version"
         );
-        self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
+        self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());
         Ack::Done
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::authz::person_of;
 use crate::chat::{Ack, ChatUser, Inbound, Text};
 use crate::domain::audit::Person;
-use crate::domain::concern::{Answer, Question};
-use crate::domain::person::Stranger;
-use crate::domain::template::Role;
+use crate::domain::outreach::{OutreachAnswer, OutreachQuestion};
+use crate::domain::person::Denied;
+use crate::domain::template::OutreachRole;
 use crate::inbox::Inbox;
-use crate::request::decision::turned_away;
+use crate::request::decision::rejected_before;
 use crate::store::{AuditContext, Receipt};
 use crate::wording::{outreach, refusals};
 
@@ -19,14 +19,14 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         question: i64,
-        answer: Answer,
+        answer: OutreachAnswer,
     ) -> anyhow::Result<Ack> {
         let text = self.take_answer(inbound, question, answer).await?;
-        self.outbox.whisper(inbound.reply.clone(), text);
+        self.outbox.send_ephemeral(inbound.reply.clone(), text);
         Ok(Ack::Done)
     }
 
-    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
+    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: OutreachAnswer) -> anyhow::Result<Text> {
         let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         let received_at = match received {
             Receipt::New => inbound.received_at,
@@ -65,10 +65,10 @@ impl Inbox {
     async fn answer_of_nobody(
         &self,
         inbound: &Inbound,
-        question: &Question,
+        question: &OutreachQuestion,
         why: &str,
     ) -> anyhow::Result<Text> {
-        let event = turned_away(&inbound.user, inbound.received_at, &Stranger::CantTell(why.to_owned()));
+        let event = rejected_before(&inbound.user, inbound.received_at, &Denied::CantTell(why.to_owned()));
         let request = self.s.store.request(question.request).await?;
         let context = request.map_or_else(AuditContext::default, |(request, _)| AuditContext::of(&request));
         self.s
@@ -80,8 +80,8 @@ impl Inbox {
 }
 
 /// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
-fn who_answers(user: ChatUser, role: Role) -> Person {
-    let may = user.is_person && (role == Role::Person || user.outsider.is_none());
+fn who_answers(user: ChatUser, role: OutreachRole) -> Person {
+    let may = user.is_person && (role == OutreachRole::Person || user.outsider.is_none());
     let person = person_of(user);
     Person { email: person.email.filter(|_| may), ..person }
 }
@@ -99,8 +99,10 @@ mod tests {
                 .email
                 .is_some()
         };
-        assert!(speaks(true, Some("a guest"), Role::Person) && speaks(true, None, Role::Manager));
-        assert!(!speaks(true, Some("a guest"), Role::Manager));
-        assert!(!speaks(false, None, Role::Person) && !speaks(false, None, Role::Manager));
+        assert!(
+            speaks(true, Some("a guest"), OutreachRole::Person) && speaks(true, None, OutreachRole::Manager)
+        );
+        assert!(!speaks(true, Some("a guest"), OutreachRole::Manager));
+        assert!(!speaks(false, None, OutreachRole::Person) && !speaks(false, None, OutreachRole::Manager));
     }
 }

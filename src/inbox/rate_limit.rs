@@ -25,11 +25,11 @@ const REMEMBERED_MAX: usize = 1000;
 
 /// What each person has left to spend.
 #[derive(Default)]
-pub(crate) struct Pace {
-    people: BTreeMap<String, Purse>,
+pub(crate) struct RateLimits {
+    people: BTreeMap<String, TokenBucket>,
 }
 
-struct Purse {
+struct TokenBucket {
     left: f64,
     at: Instant,
     noted: Option<Instant>,
@@ -37,7 +37,7 @@ struct Purse {
 
 /// Whether an input is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum RateVerdict {
     Taken,
     TooFast {
         /// It is the first time in a minute: the audit trail says so.
@@ -45,27 +45,27 @@ pub(crate) enum Turn {
     },
 }
 
-impl Pace {
-    fn take(&mut self, person: &str, costs: f64, now: Instant) -> Turn {
+impl RateLimits {
+    fn take(&mut self, person: &str, costs: f64, now: Instant) -> RateVerdict {
         if self.people.len() > REMEMBERED_MAX {
-            self.people.retain(|_, purse| purse.filled(now) < SAVED_MAX);
+            self.people.retain(|_, bucket| bucket.filled(now) < SAVED_MAX);
         }
-        let new = || Purse { left: SAVED_MAX, at: now, noted: None };
-        let purse = self.people.entry(person.to_owned()).or_insert_with(new);
-        (purse.left, purse.at) = (purse.filled(now), now);
-        if purse.left >= costs {
-            purse.left -= costs;
-            return Turn::Taken;
+        let new = || TokenBucket { left: SAVED_MAX, at: now, noted: None };
+        let bucket = self.people.entry(person.to_owned()).or_insert_with(new);
+        (bucket.left, bucket.at) = (bucket.filled(now), now);
+        if bucket.left >= costs {
+            bucket.left -= costs;
+            return RateVerdict::Taken;
         }
-        let noted = purse.noted.is_none_or(|at| now - at >= NOTED_EVERY);
+        let noted = bucket.noted.is_none_or(|at| now - at >= NOTED_EVERY);
         if noted {
-            purse.noted = Some(now);
+            bucket.noted = Some(now);
         }
-        Turn::TooFast { noted }
+        RateVerdict::TooFast { noted }
     }
 }
 
-impl Purse {
+impl TokenBucket {
     fn filled(&self, now: Instant) -> f64 {
         (self.left + (now - self.at).as_secs_f64() * EARNED).min(SAVED_MAX)
     }
@@ -83,10 +83,10 @@ fn costs(what: &What) -> f64 {
 
 impl Inbox {
     /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    pub(crate) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<Turn> {
+    pub(crate) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<RateVerdict> {
         let person = self.authz.counted_by(&inbound.user);
         let turn = crate::services::lock(&self.pace).take(&person, costs(&inbound.what), Instant::now());
-        if turn == (Turn::TooFast { noted: true }) {
+        if turn == (RateVerdict::TooFast { noted: true }) {
             let event = Draft {
                 at: inbound.received_at,
                 actor: Actor::Person(Person {
@@ -116,32 +116,32 @@ mod tests {
 
     #[test]
     fn of_too_many_people_only_those_are_remembered_who_have_spent_something() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = (RateLimits::default(), Instant::now());
         for person in 0..=REMEMBERED_MAX {
             let costs = if person < 2 { INPUT_COSTS } else { 0.0 };
-            assert_eq!(pace.take(&format!("U{person}"), costs, start), Turn::Taken);
+            assert_eq!(pace.take(&format!("U{person}"), costs, start), RateVerdict::Taken);
         }
         assert_eq!(pace.people.len(), REMEMBERED_MAX + 1);
-        assert_eq!(pace.take("U0", INPUT_COSTS, start), Turn::Taken);
+        assert_eq!(pace.take("U0", INPUT_COSTS, start), RateVerdict::Taken);
         assert_eq!(pace.people.keys().collect::<Vec<_>>(), ["U0", "U1"]);
     }
 
     #[test]
     fn whoever_spends_all_waits_and_nobody_else_does() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = (RateLimits::default(), Instant::now());
         for _ in 0..120 {
-            assert_eq!(pace.take("U1", INPUT_COSTS, start), Turn::Taken);
+            assert_eq!(pace.take("U1", INPUT_COSTS, start), RateVerdict::Taken);
         }
-        assert_eq!(pace.take("U1", INPUT_COSTS, start), Turn::TooFast { noted: true });
-        assert_eq!(pace.take("U1", INPUT_COSTS, start), Turn::TooFast { noted: false });
-        assert_eq!(pace.take("U2", QUESTION_COSTS, start), Turn::Taken);
+        assert_eq!(pace.take("U1", INPUT_COSTS, start), RateVerdict::TooFast { noted: true });
+        assert_eq!(pace.take("U1", INPUT_COSTS, start), RateVerdict::TooFast { noted: false });
+        assert_eq!(pace.take("U2", QUESTION_COSTS, start), RateVerdict::Taken);
         let later = start + Duration::from_secs(2);
-        assert_eq!(pace.take("U1", QUESTION_COSTS, later), Turn::Taken, "earned meanwhile");
-        assert_eq!(pace.take("U1", INPUT_COSTS, later), Turn::TooFast { noted: false });
+        assert_eq!(pace.take("U1", QUESTION_COSTS, later), RateVerdict::Taken, "earned meanwhile");
+        assert_eq!(pace.take("U1", INPUT_COSTS, later), RateVerdict::TooFast { noted: false });
         let much_later = start + Duration::from_secs(3600);
         for _ in 0..120 {
-            assert_eq!(pace.take("U1", INPUT_COSTS, much_later), Turn::Taken);
+            assert_eq!(pace.take("U1", INPUT_COSTS, much_later), RateVerdict::Taken);
         }
-        assert_eq!(pace.take("U1", INPUT_COSTS, much_later), Turn::TooFast { noted: true });
+        assert_eq!(pace.take("U1", INPUT_COSTS, much_later), RateVerdict::TooFast { noted: true });
     }
 }

@@ -16,11 +16,11 @@ use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
-use crate::domain::person::Stranger;
+use crate::domain::person::Denied;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
 use crate::inbox::{Inbox, Made, Place};
-use crate::request::decision::{Press, Turned};
+use crate::request::decision::{ButtonInput, Rejected};
 use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
@@ -53,7 +53,7 @@ impl Drop for DrawingTurn {
 }
 
 /// A click in the dialog.
-pub(crate) struct Click<'a> {
+pub(crate) struct DialogInput<'a> {
     pub(crate) view: &'a ViewRef,
     pub(crate) memory: Memory,
     pub(crate) control: Control,
@@ -108,11 +108,11 @@ impl Inbox {
             Ok(voter) => voter,
             Err(not) => return Ok(Err(not)),
         };
-        let (person, own_accounts) = (voter.person, self.authz.own_accounts(policy));
+        let (person, account_owners) = (voter.person, self.authz.account_owners(policy));
         let opened = self.s.store.change_review(id, &inbound.user, move |review| {
             let left_out = review.request.left_out_before(&person);
             let fresh =
-                Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &own_accounts), left_out);
+                Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &account_owners), left_out);
             Some(match review.draft.clone() {
                 Some(draft) => Draft { own: fresh.own, left_out: fresh.left_out, ..draft.reopened() },
                 None => fresh,
@@ -137,12 +137,12 @@ impl Inbox {
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
         match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(known) => Ok(Ok((policy, known.voter))),
-            Err(stranger) => {
-                self.requests.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
-                let text = refusals::stranger(&stranger);
-                Ok(Err(match stranger {
-                    Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
-                    Stranger::CantTell(_) => NotShown::CantTell(text),
+            Err(denied) => {
+                self.requests.note_stranger(inbound, AuditContext::of(&request), &denied).await?;
+                let text = refusals::denied(&denied);
+                Ok(Err(match denied {
+                    Denied::Outsider(..) | Denied::NotInChannel(..) => NotShown::Over(text),
+                    Denied::CantTell(_) => NotShown::CantTell(text),
                 }))
             }
         }
@@ -182,7 +182,7 @@ impl Inbox {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.authz.own_accounts(policy),
+            account_owners: self.authz.account_owners(policy),
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
@@ -204,9 +204,9 @@ impl Inbox {
     pub(crate) async fn review_click(
         self: &Arc<Self>,
         inbound: &Inbound,
-        click: Click<'_>,
+        click: DialogInput<'_>,
     ) -> anyhow::Result<Ack> {
-        let Click { view, memory, control, state, stamp } = click;
+        let DialogInput { view, memory, control, state, stamp } = click;
         let (now, change) = (self.s.clock.now(), control.change());
         let seen = review_dialog::seen(&memory, state, stamp);
         self.s
@@ -283,7 +283,7 @@ impl Inbox {
 
     fn drawn(&self, request: &Request, candidates: &[Candidate], draft: &Draft, note: Option<Text>) -> Modal {
         let rows = self.s.chat.room().dialog_rows;
-        review_dialog::modal(&review_dialog::View { request, candidates, draft, note, rows })
+        review_dialog::modal(&review_dialog::DialogView { request, candidates, draft, note, rows })
     }
 
     /// Puts the dialog on top that asks until when somebody is kept.
@@ -387,7 +387,7 @@ impl Inbox {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.authz.own_accounts(policy),
+            account_owners: self.authz.account_owners(policy),
             paused: None,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
@@ -435,19 +435,19 @@ impl Inbox {
             // It has ended: the decision is refused, and says why.
             Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),
         };
-        let press = Press { request: memory.request, list_hash: Some(memory.list_hash), verb, reason };
-        Ok(match self.requests.decide(inbound, press).await? {
+        let input = ButtonInput { request: memory.request, list_hash: Some(memory.list_hash), verb, reason };
+        Ok(match self.requests.decide(inbound, input).await? {
             Ok(_) => Ack::Done,
             // The day was asked for in a dialog that is closed by now.
-            Err(Turned::Refused(refusal @ Refusal::NotUntil { .. })) => {
+            Err(Rejected::Refused(refusal @ Refusal::NotUntil { .. })) => {
                 fault(review_dialog::REASON, refusals::refusal(&refusal))
             }
-            Err(Turned::Refused(refusal)) => {
+            Err(Rejected::Refused(refusal)) => {
                 let whole = self.s.store.request(memory.request).await?;
                 let whole = whole.as_ref().map(|(request, candidates)| (request, candidates.as_slice()));
                 answer(memory.request, &refusal, whole)
             }
-            Err(Turned::Away(text)) => fault(review_dialog::REASON, text),
+            Err(Rejected::Away(text)) => fault(review_dialog::REASON, text),
         })
     }
 
@@ -460,21 +460,21 @@ impl Inbox {
     ) -> anyhow::Result<Ack> {
         let request = self.s.store.request(about.request).await?;
         let Some(policy) = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy)) else {
-            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
+            self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, form::no_day())) };
         let until = KeptUntil { wishes: [(about.position, until)].into(), max: policy.exemption_max };
-        let press = Press {
+        let input = ButtonInput {
             request: about.request,
             list_hash: Some(about.list_hash),
             verb: Verb::Keep { until },
             reason: Some(form::reason(state)).filter(|reason| !reason.is_empty()),
         };
-        Ok(match self.requests.decide(inbound, press).await? {
+        Ok(match self.requests.decide(inbound, input).await? {
             Ok(_) => Ack::Done,
-            Err(Turned::Refused(refusal)) => answer(about.request, &refusal, None),
-            Err(Turned::Away(text)) => fault(review_dialog::REASON, text),
+            Err(Rejected::Refused(refusal)) => answer(about.request, &refusal, None),
+            Err(Rejected::Away(text)) => fault(review_dialog::REASON, text),
         })
     }
 }

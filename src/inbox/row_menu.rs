@@ -12,13 +12,13 @@ use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
-use crate::domain::person::Known;
+use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::{Inbox, Made};
-use crate::request::decision::{Press, Turned};
+use crate::request::decision::{ButtonInput, Rejected};
 use crate::store::AuditContext;
 use crate::wording::actions::{About, Dialog, RowAction, RowEntry};
 use crate::wording::review_dialog::{self, form};
@@ -36,14 +36,14 @@ impl Inbox {
         Ok(match chosen.what {
             RowAction::Keep => {
                 if let Some(turned) = self.keep_for_a_while(&inbound, &chosen).await?.err() {
-                    self.outbox.whisper(inbound.reply, turned.text());
+                    self.outbox.send_ephemeral(inbound.reply, turned.text());
                 }
                 Ack::Done
             }
             RowAction::Details => {
                 self.commands.background_question(inbound.reply.clone(), async move {
                     if let Some(text) = this.details(&inbound, &chosen).await? {
-                        this.outbox.whisper(inbound.reply, text);
+                        this.outbox.send_ephemeral(inbound.reply, text);
                     }
                     Ok(())
                 });
@@ -77,17 +77,17 @@ impl Inbox {
             return Ok(Some(self.requests.no_such_request()));
         };
         let rights = self.authz.granted(&inbound.user, Role::Viewer).await;
-        if let Err(stranger) = rights.and_then(|rights| rights.held_in(&policy.name)) {
-            let text = match &stranger {
-                Some(stranger) => refusals::stranger(stranger),
+        if let Err(denied) = rights.and_then(|rights| rights.held_in(&policy.name)) {
+            let text = match &denied {
+                Some(denied) => refusals::denied(denied),
                 None => refusals::not_allowed("ask that", Role::Viewer.in_words()),
             };
-            self.authz.note_refused(inbound, "details", stranger).await?;
+            self.authz.note_refused(inbound, "details", denied).await?;
             return Ok(Some(text));
         }
         Ok(match self.commands.why(&[policy], &candidate.shown.id.0).await? {
             Ok(card) => {
-                self.outbox.whisper_card(inbound.reply.clone(), card);
+                self.outbox.send_ephemeral_card(inbound.reply.clone(), card);
                 None
             }
             Err(text) => Some(text),
@@ -99,15 +99,15 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         chosen: &RowEntry,
-    ) -> anyhow::Result<Result<Request, Turned>> {
+    ) -> anyhow::Result<Result<Request, Rejected>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
-            return Ok(Err(Turned::Away(self.requests.no_such_request())));
+            return Ok(Err(Rejected::Away(self.requests.no_such_request())));
         };
         // Whole seconds: the receipt's time, by which the length is judged, is cut, and must not come before this one.
         let from = inbound.received_at.trunc_subsecs(0);
         let until =
             Until { ends_at: from + policy.kept_for(), reason: refusals::kept_on_card(chosen.request) };
-        let press = Press {
+        let input = ButtonInput {
             request: chosen.request,
             list_hash: Some(chosen.list_hash.clone()),
             reason: Some(until.reason.clone()),
@@ -115,7 +115,7 @@ impl Inbox {
                 until: KeptUntil { wishes: [(chosen.position, until)].into(), max: policy.exemption_max },
             },
         };
-        self.requests.decide(inbound, press).await
+        self.requests.decide(inbound, input).await
     }
 
     /// Returns the dialog that asks until when, unless it would be refused. `Err`: why.
@@ -140,7 +140,7 @@ impl Inbox {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.authz.own_accounts(policy),
+            account_owners: self.authz.account_owners(policy),
             paused: None,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
@@ -180,7 +180,7 @@ impl Inbox {
         policy: &Policy,
         request: &Request,
         candidate: &Candidate,
-        known: &Known,
+        known: &Principal,
     ) -> anyhow::Result<Option<Text>> {
         if !Role::Approver.held_by(known) {
             let event = Draft {
@@ -217,7 +217,7 @@ impl Inbox {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some((policy, request, _, candidate)) = self.of_row(about.request, about.position).await? else {
-            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
+            self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text)]));
@@ -254,7 +254,7 @@ impl Inbox {
             .await?;
         match answer {
             Ok(card) => {
-                self.outbox.whisper_card(inbound.reply.clone(), card);
+                self.outbox.send_ephemeral_card(inbound.reply.clone(), card);
                 Ok(Ack::Done)
             }
             Err(text) => fault(text),
@@ -267,12 +267,12 @@ impl Inbox {
         inbound: &Inbound,
         policy: &Policy,
         request: &Request,
-    ) -> anyhow::Result<Result<Known, Text>> {
+    ) -> anyhow::Result<Result<Principal, Text>> {
         match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(known) => Ok(Ok(known)),
-            Err(stranger) => {
-                self.requests.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
-                Ok(Err(refusals::stranger(&stranger)))
+            Err(denied) => {
+                self.requests.note_stranger(inbound, AuditContext::of(request), &denied).await?;
+                Ok(Err(refusals::denied(&denied)))
             }
         }
     }
@@ -310,7 +310,7 @@ mod tests {
             },
             ..candidates[0].clone()
         };
-        let ends = now + engine.s.policies[0].undo_for;
+        let ends = now + engine.s.policies[0].restore_button_for;
         engine.requests.undo_ends(&request, &[suspended(now)], ends);
         assert_eq!(engine.requests.next_undo_end(), None, "the card was drawn without it");
         let earlier = now - Duration::hours(1);
@@ -321,7 +321,7 @@ mod tests {
         );
         assert_eq!(engine.requests.next_undo_end(), Some(ends - Duration::hours(1)));
         assert_eq!(engine.requests.undo_ended(), [0_i64; 0]);
-        engine.s.clock.advance(engine.s.policies[0].undo_for - Duration::minutes(30));
+        engine.s.clock.advance(engine.s.policies[0].restore_button_for - Duration::minutes(30));
         assert_eq!(engine.requests.undo_ended(), [id]);
         assert_eq!((engine.requests.next_undo_end(), engine.requests.undo_ended()), (Some(ends), vec![]));
     }

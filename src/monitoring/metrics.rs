@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use crate::chat::slack;
 use crate::domain::audit::Behind;
 use crate::domain::provider::ProviderName;
-use crate::engine::health::{LastSweep, PolicyVitals, ProviderSign, Vitals};
+use crate::engine::health::{BotHealth, LastSweep, PolicyHealth, ProviderSign};
 use crate::identity::{Terms, Traffic};
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
@@ -61,7 +61,7 @@ type Labels = Vec<(&'static str, String)>;
 
 /// All of them, now.
 pub(super) fn text(
-    vitals: &Vitals,
+    health: &BotHealth,
     tally: &Tally,
     slack: slack::Traffic,
     providers: &BTreeMap<ProviderName, Traffic>,
@@ -70,27 +70,27 @@ pub(super) fn text(
     let build =
         vec![("version", env!("CARGO_PKG_VERSION").to_owned()), ("commit", env!("COMMIT").to_owned())];
     all.gauge("build_info", "What runs: always 1", [(build, 1.0)]);
-    all.one("up_healthy", "Whether nothing is wrong, as `status` says it", vitals.healthy.into());
-    all.one("slack_connected", "Whether the socket is connected", truth(vitals.slack.ok));
-    all.one("database_healthy", "Whether the database can be written", truth(vitals.database.ok));
-    all.one("stuck_work", "Work that should have been done", vitals.stuck.len() as f64);
-    all.policies(vitals);
-    all.tallied(vitals, tally, slack.acknowledged);
+    all.one("up_healthy", "Whether nothing is wrong, as `status` says it", health.healthy.into());
+    all.one("slack_connected", "Whether the socket is connected", truth(health.slack.ok));
+    all.one("database_healthy", "Whether the database can be written", truth(health.database.ok));
+    all.one("stuck_work", "Work that should have been done", health.stuck.len() as f64);
+    all.policies(health);
+    all.tallied(health, tally, slack.acknowledged);
     all.counter(
         "slack_reconnects",
         "Sockets after the first one",
         [(vec![], slack.connections.saturating_sub(1))],
     );
     all.counter("slack_unreadable_frames", "Frames that could not be read", [(vec![], slack.unreadable)]);
-    for (name, provider) in &vitals.providers {
+    for (name, provider) in &health.providers {
         all.provider(name, provider, providers.get(name).copied().unwrap_or_default());
     }
     let behind = |value: &dyn Fn(&Behind) -> f64| {
-        let each = vitals.collectors_behind.iter();
+        let each = health.collectors_behind.iter();
         each.map(|one| (vec![("collector", one.collector.clone())], value(one))).collect::<Vec<_>>()
     };
     all.gauge("audit_behind_events", "Events that a collector lacks", behind(&|one| one.events as f64));
-    let seconds = behind(&|one| (vitals.at - one.since).num_seconds() as f64);
+    let seconds = behind(&|one| (health.at - one.since).num_seconds() as f64);
     all.gauge("audit_behind_seconds", "For how long it has lacked the first of them", seconds);
     let mut text = String::new();
     encode(&mut text, &all.0)?;
@@ -147,9 +147,9 @@ impl Metrics {
         self.0.register(format!("{name}_rate_limit_wait_seconds"), help, waited);
     }
 
-    fn policies(&mut self, vitals: &Vitals) {
-        let each = |value: &dyn Fn(&PolicyVitals) -> Option<f64>| {
-            let policies = vitals.policies.iter();
+    fn policies(&mut self, health: &BotHealth) {
+        let each = |value: &dyn Fn(&PolicyHealth) -> Option<f64>| {
+            let policies = health.policies.iter();
             let valued = policies.filter_map(|one| Some((vec![("policy", one.policy.clone())], value(one)?)));
             valued.collect::<Vec<_>>()
         };
@@ -178,9 +178,9 @@ impl Metrics {
         self.gauge("paused", "Whether an admin has stopped the policy", each(&|one| Some(one.paused.into())));
     }
 
-    fn tallied(&mut self, vitals: &Vitals, tally: &Tally, acknowledged: u64) {
+    fn tallied(&mut self, health: &BotHealth, tally: &Tally, acknowledged: u64) {
         // What has not happened yet is there as zero, so that the first time is an increase.
-        let policies = vitals.policies.iter().map(|one| &one.policy);
+        let policies = health.policies.iter().map(|one| &one.policy);
         let by_policy = |counts: &BTreeMap<Of, u64>, label: &'static str, kinds: &[&'static str]| {
             let never =
                 policies.clone().flat_map(|policy| kinds.iter().map(|kind| ((policy.clone(), *kind), 0)));

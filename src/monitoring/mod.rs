@@ -29,7 +29,7 @@ pub use supervisor::Supervisor;
 use crate::chat::slack;
 use crate::clock::Clock;
 use crate::domain::provider::ProviderName;
-use crate::engine::health::Vitals;
+use crate::engine::health::BotHealth;
 use crate::identity::{Monitored as _, Terms};
 use crate::messenger::Messenger;
 use crate::scheduler::Class;
@@ -86,7 +86,7 @@ pub struct Status {
     pub reload: Option<Reload>,
     /// How it does.
     #[serde(flatten)]
-    pub vitals: Vitals,
+    pub health: BotHealth,
 }
 
 /// The Unix socket of the bot that works with this database.
@@ -132,18 +132,18 @@ impl Watch {
 
     /// How the bot does.
     pub async fn status(&self) -> Status {
-        let vitals = match self.at_work() {
-            Some(at_work) => at_work.engine.vitals().await,
-            None => Vitals::of_a_start(&self.store, slack::NAME, &self.providers, self.clock.now()).await,
+        let health = match self.at_work() {
+            Some(at_work) => at_work.engine.health().await,
+            None => BotHealth::of_a_start(&self.store, slack::NAME, &self.providers, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
         let version = crate::VERSION;
-        Status { version, pid: std::process::id(), started_at: self.started, reload, vitals }
+        Status { version, pid: std::process::id(), started_at: self.started, reload, health }
     }
 
     /// The metrics as Prometheus reads them.
     async fn metrics(&self) -> anyhow::Result<String> {
-        let vitals = self.status().await.vitals;
+        let health = self.status().await.health;
         let mut tally = self.tally.lock().await;
         tally.catch_up(&self.store).await?;
         let traffic = self.at_work().map(|AtWork { engine, messenger }| {
@@ -151,7 +151,7 @@ impl Watch {
             (messenger.traffic(), providers.map(|(name, one)| (name.clone(), one.traffic())).collect())
         });
         let (chat, providers) = traffic.unwrap_or_default();
-        metrics::text(&vitals, &tally, chat, &providers).context("the metrics can't be written out")
+        metrics::text(&health, &tally, chat, &providers).context("the metrics can't be written out")
     }
 
     /// Returns once nobody is answered any more, after `stop`: the socket is gone before the database is let go.

@@ -3,7 +3,7 @@
 
 use crate::domain::provider::ProviderName;
 use crate::engine::health::{
-    LastSweep, PolicyVitals, ProviderSign, Sign, Vitals, behind_in_words, overdue_in_words,
+    BotHealth, HealthCheck, LastSweep, PolicyHealth, ProviderSign, behind_in_words, overdue_in_words,
 };
 
 use super::{Reload, Status};
@@ -14,8 +14,8 @@ const MORE: &str = "`inactive-contractors status` says more";
 /// Returns the status without words that may name somebody.
 pub(super) fn in_public(status: Status) -> Status {
     // Each by its name, so that a new field is decided about here.
-    let Status { version, pid, started_at, reload, vitals } = status;
-    let Vitals {
+    let Status { version, pid, started_at, reload, health } = status;
+    let BotHealth {
         at,
         alive,
         healthy,
@@ -28,7 +28,7 @@ pub(super) fn in_public(status: Status) -> Status {
         policies,
         collectors_behind,
         stuck,
-    } = vitals;
+    } = health;
     let mut wrong = Vec::new();
     let of_providers = providers.values().map(|provider| (provider.terms.name, &provider.sign));
     for (what, sign) in
@@ -45,7 +45,7 @@ pub(super) fn in_public(status: Status) -> Status {
         wrong.push(format!("overdue work: {}", stuck.len()));
     }
     wrong.push(MORE.to_owned());
-    let vitals = Vitals {
+    let health = BotHealth {
         at,
         alive,
         healthy,
@@ -61,10 +61,10 @@ pub(super) fn in_public(status: Status) -> Status {
     };
     let reload =
         reload.map(|Reload { at, refused }| Reload { at, refused: refused.map(|_| MORE.to_owned()) });
-    Status { version, pid, started_at, reload, vitals }
+    Status { version, pid, started_at, reload, health }
 }
 
-fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
+fn wrong_with(policy: &PolicyHealth) -> impl Iterator<Item = String> {
     let name = &policy.policy;
     let overdue = policy.overdue_since.map(|since| overdue_in_words(name, since));
     let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
@@ -75,8 +75,8 @@ fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
     overdue.into_iter().chain(failed)
 }
 
-fn without_words(sign: Sign) -> Sign {
-    Sign { why: sign.why.map(|_| MORE.to_owned()), ..sign }
+fn without_words(sign: HealthCheck) -> HealthCheck {
+    HealthCheck { why: sign.why.map(|_| MORE.to_owned()), ..sign }
 }
 
 fn provider_without_words(
@@ -85,7 +85,7 @@ fn provider_without_words(
     (name, ProviderSign { terms, sign: without_words(sign) })
 }
 
-fn without_outcome(policy: PolicyVitals) -> PolicyVitals {
+fn without_outcome(policy: PolicyHealth) -> PolicyHealth {
     let last_sweep = policy.last_sweep.map(|last| LastSweep { outcome: last.state.to_owned(), ..last });
-    PolicyVitals { last_sweep, ..policy }
+    PolicyHealth { last_sweep, ..policy }
 }

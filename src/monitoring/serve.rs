@@ -47,7 +47,7 @@ impl Watch {
         if let Some(address) = http {
             let listener = TcpListener::bind(address)
                 .await
-                .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
+                .with_context(|| format!("[monitoring] http can't listen on {address}; name a free port"))?;
             let address = listener.local_addr()?;
             tracing::info!(%address, "/healthz and /metrics");
             self.tasks.spawn(over_tcp(listener, address, Arc::clone(self), stop.clone()));
@@ -186,16 +186,16 @@ async fn answer(watch: &Watch, audience: Audience, request: &Request<Incoming>) 
     };
     match request.uri().path() {
         "/healthz" => {
-            let vitals = status().await.vitals;
-            if vitals.healthy {
+            let health = status().await.health;
+            if health.healthy {
                 response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
             } else {
-                let wrong = vitals.wrong.join("\n") + "\n";
+                let wrong = health.wrong.join("\n") + "\n";
                 response(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", wrong)
             }
         }
         "/livez" => {
-            let alive = status().await.vitals.alive;
+            let alive = status().await.health.alive;
             let code = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             response(code, "text/plain", if alive { "ok\n" } else { "hangs\n" }.to_owned())
         }

@@ -35,11 +35,11 @@ impl Supervisor {
         let watchdog = sd_notify::watchdog_enabled();
         let every = watchdog.map_or(TOLD_EVERY, |within| (within / 3).min(TOLD_EVERY));
         loop {
-            let vitals = watch.status().await.vitals;
+            let health = watch.status().await.health;
             // A line of the message is a command to systemd.
-            let line = if vitals.healthy { "healthy".to_owned() } else { vitals.wrong.join("; ") }
+            let line = if health.healthy { "healthy".to_owned() } else { health.wrong.join("; ") }
                 .replace(char::is_control, " ");
-            if vitals.alive && watchdog.is_some() {
+            if health.alive && watchdog.is_some() {
                 tell(&[NotifyState::Watchdog, NotifyState::Status(&line)]);
             } else {
                 tell(&[NotifyState::Status(&line)]);

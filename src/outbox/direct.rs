@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, ChatError};
-use crate::domain::waiting;
+use crate::domain::backoff;
 use crate::outbox::{Identity, Outbox};
 use crate::services::RETRY_AFTER_FAILURE;
 use crate::store::MessageRow;
@@ -25,7 +25,7 @@ impl Outbox {
         if row.ts.is_some() || (row.channel.is_empty() && row.attempts >= TRIES_MAX) {
             return Ok(None);
         }
-        if let Some(at) = waiting::until(row.retry_at, now) {
+        if let Some(at) = backoff::until(row.retry_at, now) {
             return Ok(Some(at));
         }
         if row.channel.is_empty() {

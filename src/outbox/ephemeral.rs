@@ -10,14 +10,14 @@ use crate::wording::refusals;
 
 impl Outbox {
     /// Tells one person something in the background, so that no acknowledgement waits for it.
-    pub(crate) fn whisper(self: &Arc<Self>, to: ReplyTo, text: Text) {
-        self.whisper_card(to, refusals::note(text));
+    pub(crate) fn send_ephemeral(self: &Arc<Self>, to: ReplyTo, text: Text) {
+        self.send_ephemeral_card(to, refusals::note(text));
     }
 
-    pub(crate) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
+    pub(crate) fn send_ephemeral_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
         let this = Arc::clone(self);
         self.s.tasks.spawn(Class::FreshLook.run(async move {
-            if let Err(error) = this.s.chat.whisper(&to, &card).await {
+            if let Err(error) = this.s.chat.send_ephemeral(&to, &card).await {
                 tracing::warn!(user = to.user, %error, "a reply could not be delivered");
             }
         }));
@@ -34,7 +34,7 @@ impl Outbox {
         self.s.tasks.spawn(class.run(async move {
             if let Err(error) = work.await {
                 tracing::error!(error = format!("{error:#}"), "an answer could not be given");
-                this.whisper(reply, broken(&error));
+                this.send_ephemeral(reply, broken(&error));
             }
         }));
     }

@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use crate::authz;
 use crate::authz::rights::Role;
 use crate::chat::{Ack, ChatError, Home, Inbound};
+use crate::domain::backoff;
 use crate::domain::hash::hex;
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
-use crate::domain::waiting;
 use crate::identity::IdentityProvider as _;
 use crate::identity::watched::Watched;
 use crate::outbox::Outbox;
@@ -79,7 +79,7 @@ impl Outbox {
     pub(crate) async fn publish_homes(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let now = self.s.clock.now();
         let pace = *lock(&self.pace_of_pages);
-        if let Some(at) = waiting::until(pace.paused_until, now) {
+        if let Some(at) = backoff::until(pace.paused_until, now) {
             return Ok(Some(at));
         }
         self.s.store.forget_homes(now - FORGOTTEN_AFTER).await?;
@@ -114,7 +114,7 @@ impl Outbox {
             pace.unasked_from = Some(now + BETWEEN_PAGES);
         }
         let unasked = pace.unasked_from.filter(|_| !waited_for);
-        waiting::until(pace.paused_until, now).or(unasked)
+        backoff::until(pace.paused_until, now).or(unasked)
     }
 
     /// What a page is made of, apart from its person's rights: a change of it has each page looked at again.
@@ -181,7 +181,7 @@ impl Outbox {
         tracing::warn!(user = row.user, attempts = row.attempts, %error, "a page could not be published");
         // What stands there isn't known any more.
         row.shown = None;
-        row.retry_at = Some(now + waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX));
+        row.retry_at = Some(now + backoff::doubled(Duration::seconds(1), row.attempts, RETRY_MAX));
         if row.attempts >= TRIES_MAX {
             (row.answered, row.retry_at) = (row.asked, Some(now + KEPT_FRESH_FOR));
         }
@@ -191,13 +191,13 @@ impl Outbox {
 
     /// The page as the person may see it now, and whether all their rights could be established.
     async fn page_for(&self, user: &str) -> anyhow::Result<(Home, bool)> {
-        let (mut visible, mut unsure): (Vec<(&Policy, Known)>, _) = (Vec::new(), false);
+        let (mut visible, mut unsure): (Vec<(&Policy, Principal)>, _) = (Vec::new(), false);
         for policy in &self.s.policies {
             match authz::identify(&self.authz, policy, user).await {
                 Ok(known) if Role::Viewer.held_by(&known) => visible.push((policy, known)),
-                Ok(_) | Err(Stranger::NotInChannel(..)) => {}
-                Err(Stranger::Outsider(..)) => return Ok((home::nothing_to_see(&self.whom_to_ask()), true)),
-                Err(Stranger::CantTell(why)) => {
+                Ok(_) | Err(Denied::NotInChannel(..)) => {}
+                Err(Denied::Outsider(..)) => return Ok((home::nothing_to_see(&self.whom_to_ask()), true)),
+                Err(Denied::CantTell(why)) => {
                     tracing::warn!(user, why, "the rights of a person can't be established for their page");
                     unsure = true;
                 }
@@ -221,7 +221,7 @@ impl Outbox {
         admins
     }
 
-    async fn dashboard(&self, visible: &[(&Policy, Known)], unsure: bool) -> anyhow::Result<Home> {
+    async fn dashboard(&self, visible: &[(&Policy, Principal)], unsure: bool) -> anyhow::Result<Home> {
         let now = self.s.clock.now();
         let policies: Vec<&Policy> = visible.iter().map(|(policy, _)| *policy).collect();
         let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
@@ -231,7 +231,7 @@ impl Outbox {
         for policy in policies.iter().take(home::TRENDS_MAX) {
             trends.extend(self.reports.trend(policy).await?);
         }
-        let view = home::View {
+        let view = home::HomeView {
             trends,
             health: &self.reports.health().await,
             policies: &self.reports.policy_statuses(&policies).await?,
@@ -246,7 +246,7 @@ impl Outbox {
 }
 
 fn due(row: &HomeRow, seen: &str, now: DateTime<Utc>) -> Due {
-    if let Some(at) = waiting::until_within(row.retry_at, KEPT_FRESH_FOR + waiting::LONGEST, now) {
+    if let Some(at) = backoff::until_within(row.retry_at, KEPT_FRESH_FOR + backoff::LONGEST, now) {
         return Due::At(at);
     }
     if row.is_waited_for() {
@@ -304,7 +304,7 @@ mod tests {
         let given_up = HomeRow { retry_at: Some(at(500) + KEPT_FRESH_FOR), ..put_off.clone() };
         assert_eq!(due(&given_up, "7", at(500)), Due::At(at(500) + KEPT_FRESH_FOR));
         // The clock was put back: nothing is put off for that long.
-        assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR - waiting::LONGEST), Due::Now);
+        assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR - backoff::LONGEST), Due::Now);
     }
 
     #[tokio::test]

@@ -23,10 +23,10 @@ use sha2::{Digest, Sha256};
 
 use crate::authz::Authz;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
+use crate::domain::backoff;
 use crate::domain::hash::hex;
 use crate::domain::lineage::request_of;
 use crate::domain::policy::Policy;
-use crate::domain::waiting;
 use crate::reports::Reports;
 use crate::services::{Services, lock, reference};
 use crate::store::{CardStands, MessageRow};
@@ -66,7 +66,7 @@ pub struct Outbox {
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
-    pace_of_pages: Mutex<state::Pace>,
+    pace_of_pages: Mutex<state::RateLimits>,
     /// The epoch of which the channels know that the database goes on.
     told_epoch: Mutex<Option<i64>>,
 }
@@ -141,7 +141,7 @@ impl Outbox {
                 ..MessageRow::new(row.key, message.channel.to_owned())
             };
         }
-        if let Some(at) = waiting::until(row.retry_at, now) {
+        if let Some(at) = backoff::until(row.retry_at, now) {
             return Ok(match reference(&row) {
                 Some(reference) if row.rendered.as_deref() == Some(&self.digest(card)) => {
                     Standing::Current(reference, row.render_again_at.map(|again| again.max(at)))
@@ -312,12 +312,12 @@ impl Outbox {
         if !matches!(error, ChatError::RateLimited(_)) {
             row.attempts += 1;
         }
-        let backoff = waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX);
+        let backoff = backoff::doubled(Duration::seconds(1), row.attempts, RETRY_MAX);
         let wait = match error {
-            ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(waiting::LONGEST),
+            ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(backoff::LONGEST),
             ChatError::Channel(_) => {
                 let (first, longest) = UNUSABLE_CHANNEL_RETRY;
-                waiting::doubled(first, row.attempts.saturating_sub(1), longest)
+                backoff::doubled(first, row.attempts.saturating_sub(1), longest)
             }
             ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY.1,
             ChatError::Unavailable(_)
@@ -325,7 +325,7 @@ impl Outbox {
             | ChatError::NotFound(_)
             | ChatError::Content(_) => backoff,
         };
-        let at = waiting::put_off(self.s.clock.now(), wait);
+        let at = backoff::put_off(self.s.clock.now(), wait);
         tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
         row.retry_at = Some(at);
         self.s.store.save_message(row).await?;
@@ -365,7 +365,7 @@ impl Outbox {
             let note = notices::channel_unusable(&policy.name, channel, why);
             for user in self.authz.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
-                if let Err(error) = self.s.chat.whisper(&to, &note).await {
+                if let Err(error) = self.s.chat.send_ephemeral(&to, &note).await {
                     tracing::warn!(user, %error, "can't notify a person that the channel can't be used");
                 }
             }

@@ -131,7 +131,7 @@ impl Outbox {
         let mut ending = self.s.store.open_exemptions(vec![policy.name.clone()], now).await?;
         let until = row.until + (row.until - row.since);
         ending.retain(|granted| granted.in_force(now) && granted.ends_at <= until);
-        let view = digests::View {
+        let view = digests::DigestView {
             policy: &policy.name,
             period: digest.period,
             since: row.since,

@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{ChatError, ChatUser, Mark};
+use crate::domain::backoff;
 use crate::domain::candidate::Candidate;
-use crate::domain::concern::{self, Asking, Question};
 use crate::domain::fold::same;
+use crate::domain::outreach::{self, Asking, OutreachQuestion};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::Request;
-use crate::domain::template::{Role, Template};
-use crate::domain::waiting;
+use crate::domain::template::{OutreachRole, Template};
 use crate::identity::{Directory as _, IdentityError};
 use crate::outbox::{Identity, Outbox, Standing, looked_for_from};
 use crate::services::lock;
 use crate::store::MessageRow;
-use crate::wording::outreach;
+use crate::wording::outreach as wording;
 
 /// Between two look-ups or messages: Slack allows about 50 look-ups by address a minute, and a message a second.
 const PACE: Duration = Duration::milliseconds(1200);
@@ -34,7 +34,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn candidate(&self, question: &Question) -> Option<&Candidate> {
+    fn candidate(&self, question: &OutreachQuestion) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| candidate.shown.id == question.account.id)
     }
 }
@@ -59,10 +59,10 @@ impl Outbox {
             return Ok(None);
         };
         let now = self.s.clock.now();
-        let Some(at) = concern::ask_at(&request, &policy.ask) else {
+        let Some(at) = outreach::ask_at(&request, &policy.ask) else {
             return Ok(None);
         };
-        if let Some(at) = Some(at).filter(|at| *at > now).or_else(|| waiting::until(self.asking_from(), now))
+        if let Some(at) = Some(at).filter(|at| *at > now).or_else(|| backoff::until(self.asking_from(), now))
         {
             return Ok(Some(at));
         }
@@ -71,7 +71,7 @@ impl Outbox {
         let mut next: Option<DateTime<Utc>> = None;
         for question in &questions {
             let Asking::Due { attempts, not_before } = &question.state else { continue };
-            if let Some(at) = waiting::until(*not_before, now) {
+            if let Some(at) = backoff::until(*not_before, now) {
                 next = next.into_iter().chain([at]).min();
             } else {
                 self.find_whom_to_ask(&round, question, *attempts).await?;
@@ -96,7 +96,7 @@ impl Outbox {
     pub(crate) fn pace(&self) -> DateTime<Utc> {
         let mut from = lock(&self.asking_from);
         let now = self.s.clock.now();
-        let at = waiting::until(*from, now).unwrap_or_default().max(now + PACE);
+        let at = backoff::until(*from, now).unwrap_or_default().max(now + PACE);
         *from = Some(at);
         at
     }
@@ -104,7 +104,7 @@ impl Outbox {
     async fn find_whom_to_ask(
         &self,
         round: &Round<'_>,
-        question: &Question,
+        question: &OutreachQuestion,
         attempts: u32,
     ) -> anyhow::Result<()> {
         let Some(candidate) = round.candidate(question) else {
@@ -117,7 +117,7 @@ impl Outbox {
                 *lock(&self.asking_from) = Some(self.s.clock.now() + wait);
                 return Ok(());
             }
-            Err(Trouble::Failed(error)) => concern::look_up_again(attempts, error, self.s.clock.now()),
+            Err(Trouble::Failed(error)) => outreach::look_up_again(attempts, error, self.s.clock.now()),
         };
         // The next step wakes the loop, which looks at the card too.
         self.s.store.set_asking(vec![question.id], state).await?;
@@ -129,13 +129,13 @@ impl Outbox {
         &self,
         rule: &Rule,
         candidate: &Candidate,
-        role: Role,
+        role: OutreachRole,
     ) -> Result<Option<(String, String)>, Trouble> {
         let shown = &candidate.shown;
         let address = match role {
-            Role::Person => shown.email.clone().or_else(|| Some(shown.login.clone())),
-            Role::Manager => match self.address_of_manager(rule, candidate).await? {
-                Some(address) if concern::is_own_address(shown, &address) => None,
+            OutreachRole::Person => shown.email.clone().or_else(|| Some(shown.login.clone())),
+            OutreachRole::Manager => match self.address_of_manager(rule, candidate).await? {
+                Some(address) if outreach::is_own_address(shown, &address) => None,
                 address => address,
             },
         };
@@ -145,14 +145,16 @@ impl Outbox {
         let found = match self.s.chat.find_user(&address).await {
             Ok(found) => found,
             Err(ChatError::RateLimited(wait)) => {
-                let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
+                let wait = Duration::from_std(wait).unwrap_or(backoff::LONGEST).min(backoff::LONGEST);
                 return Err(Trouble::Wait(wait));
             }
             Err(error) => return Err(Trouble::Failed(error.to_string())),
         };
         // Guests may speak for themselves; for others only full members do.
         let may_be_asked = |user: &ChatUser| {
-            user.is_person && (role == Role::Person || user.outsider.is_none()) && is_at(user, &address)
+            user.is_person
+                && (role == OutreachRole::Person || user.outsider.is_none())
+                && is_at(user, &address)
         };
         Ok(found.filter(may_be_asked).map(|user| (user.id, address)))
     }
@@ -162,7 +164,7 @@ impl Outbox {
         rule: &Rule,
         candidate: &Candidate,
     ) -> Result<Option<String>, Trouble> {
-        let Some(named) = concern::manager_of(&candidate.shown) else {
+        let Some(named) = outreach::manager_of(&candidate.shown) else {
             return Ok(None);
         };
         if named.contains('@') {
@@ -178,7 +180,7 @@ impl Outbox {
             // Nobody, or several: neither says who it is.
             Ok(_) | Err(IdentityError::NotFound(_)) => Ok(None),
             Err(IdentityError::RateLimited { until }) => {
-                Err(Trouble::Wait((until - self.s.clock.now()).clamp(PACE, waiting::LONGEST)))
+                Err(Trouble::Wait((until - self.s.clock.now()).clamp(PACE, backoff::LONGEST)))
             }
             Err(
                 error @ (IdentityError::Transient(_)
@@ -194,9 +196,9 @@ impl Outbox {
     async fn write_to(
         &self,
         round: &Round<'_>,
-        role: Role,
+        role: OutreachRole,
         user: &str,
-        about: &[&Question],
+        about: &[&OutreachQuestion],
     ) -> anyhow::Result<Written> {
         // The first question of a message stays its first one: who is done with stays on it.
         let first = about.first().map_or(0, |question| question.id);
@@ -225,7 +227,7 @@ impl Outbox {
             return Ok(Written::Stands(None));
         };
         let name = self.name_for(round, role, user, about).await;
-        let message = outreach::Message {
+        let message = wording::Message {
             request: round.request,
             role,
             wording,
@@ -233,7 +235,7 @@ impl Outbox {
             about: about.iter().filter_map(|one| Some((*one, round.candidate(one)?))).collect(),
         };
         let identity = Identity { key, channel: &channel, thread: None, card_of: None };
-        let again = match self.show(&identity, &outreach::message(&message)).await? {
+        let again = match self.show(&identity, &wording::message(&message)).await? {
             Standing::Current(_, again) => again,
             Standing::Behind(_, at) => Some(at),
             Standing::NotYet(at) => return Ok(Written::Later(at)),
@@ -245,7 +247,7 @@ impl Outbox {
         Ok(Written::Sent)
     }
 
-    async fn note_asked(&self, about: &[&Question]) -> anyhow::Result<()> {
+    async fn note_asked(&self, about: &[&OutreachQuestion]) -> anyhow::Result<()> {
         let at = self.s.clock.now();
         for question in about {
             if let Asking::Found { user, address } = &question.state {
@@ -261,7 +263,7 @@ impl Outbox {
     /// might stand there twice.
     async fn is_hopeless(&self, row: &MessageRow) -> Option<String> {
         let now = self.s.clock.now();
-        if row.ts.is_some() || waiting::until(row.retry_at, now).is_some() {
+        if row.ts.is_some() || backoff::until(row.retry_at, now).is_some() {
             return None;
         }
         if let Some(tried_at) = row.tried_at {
@@ -291,7 +293,7 @@ impl Outbox {
         let now = self.s.clock.now();
         let row = self.s.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
-        if let Some(at) = waiting::until(row.retry_at, now) {
+        if let Some(at) = backoff::until(row.retry_at, now) {
             return Ok(Err(at));
         }
         match self.s.chat.open_direct(user).await {
@@ -302,14 +304,14 @@ impl Outbox {
                 Ok(Ok(channel))
             }
             Err(ChatError::RateLimited(wait)) => {
-                let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
+                let wait = Duration::from_std(wait).unwrap_or(backoff::LONGEST).min(backoff::LONGEST);
                 let at = now + wait;
                 *lock(&self.asking_from) = Some(at);
                 Ok(Err(at))
             }
             Err(error) => {
                 row.attempts += 1;
-                let at = now + waiting::doubled(Duration::seconds(2), row.attempts, waiting::LONGEST);
+                let at = now + backoff::doubled(Duration::seconds(2), row.attempts, backoff::LONGEST);
                 tracing::warn!(user, attempts = row.attempts, %error, "direct messages can't be opened");
                 row.retry_at = Some(at);
                 self.s.store.save_message(&row).await?;
@@ -319,15 +321,23 @@ impl Outbox {
     }
 
     /// The recipient's name: of a person the directory's own, of a manager what Slack calls them.
-    async fn name_for(&self, round: &Round<'_>, role: Role, user: &str, about: &[&Question]) -> String {
+    async fn name_for(
+        &self,
+        round: &Round<'_>,
+        role: OutreachRole,
+        user: &str,
+        about: &[&OutreachQuestion],
+    ) -> String {
         let candidate = about.first().and_then(|question| round.candidate(question));
         match (role, candidate) {
-            (Role::Person, Some(candidate)) if !candidate.shown.name.trim().is_empty() => {
+            (OutreachRole::Person, Some(candidate)) if !candidate.shown.name.trim().is_empty() => {
                 candidate.shown.name.clone()
             }
-            (Role::Person, Some(candidate)) => candidate.shown.login.clone(),
-            (Role::Person, None) => String::new(),
-            (Role::Manager, _) => self.managers_name(user).await.unwrap_or_else(|| "there".to_owned()),
+            (OutreachRole::Person, Some(candidate)) => candidate.shown.login.clone(),
+            (OutreachRole::Person, None) => String::new(),
+            (OutreachRole::Manager, _) => {
+                self.managers_name(user).await.unwrap_or_else(|| "there".to_owned())
+            }
         }
     }
 
@@ -362,9 +372,9 @@ enum Written {
 
 /// The messages that are to stand: per role and person, once everybody in that role was looked for. Nobody is asked about
 /// more than fits into one message, so there may be several.
-fn messages_of(questions: &[Question]) -> Vec<(Role, &str, Vec<&Question>)> {
-    let mut messages: BTreeMap<(Role, &str), Vec<&Question>> = BTreeMap::new();
-    for role in [Role::Person, Role::Manager] {
+fn messages_of(questions: &[OutreachQuestion]) -> Vec<(OutreachRole, &str, Vec<&OutreachQuestion>)> {
+    let mut messages: BTreeMap<(OutreachRole, &str), Vec<&OutreachQuestion>> = BTreeMap::new();
+    for role in [OutreachRole::Person, OutreachRole::Manager] {
         let of_role = || questions.iter().filter(move |question| question.role == role);
         // Who is found later would be missing from a manager's list.
         if of_role().any(|question| matches!(question.state, Asking::Due { .. })) {
@@ -377,16 +387,17 @@ fn messages_of(questions: &[Question]) -> Vec<(Role, &str, Vec<&Question>)> {
         }
     }
     let parts = messages.into_iter().flat_map(|((role, user), about)| {
-        let parts: Vec<Vec<&Question>> = about.chunks(outreach::PEOPLE_MAX).map(<[_]>::to_vec).collect();
+        let parts: Vec<Vec<&OutreachQuestion>> =
+            about.chunks(wording::PEOPLE_MAX).map(<[_]>::to_vec).collect();
         parts.into_iter().map(move |part| (role, user, part))
     });
     parts.collect()
 }
 
-fn wording(policy: &Policy, role: Role) -> Option<&Template> {
+fn wording(policy: &Policy, role: OutreachRole) -> Option<&Template> {
     match role {
-        Role::Person => policy.ask.contractor.as_ref(),
-        Role::Manager => policy.ask.manager.as_ref(),
+        OutreachRole::Person => policy.ask.contractor.as_ref(),
+        OutreachRole::Manager => policy.ask.manager.as_ref(),
     }
 }
 
@@ -397,12 +408,12 @@ fn is_at(user: &ChatUser, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::template::Ask;
+    use crate::domain::template::Outreach;
     use crate::engine::bench::{Bench, policy, shown};
 
     /// A policy that asks each account's person, so long before the deadline.
     fn asks(before: Option<Duration>) -> Vec<Policy> {
-        let ask = Ask { contractor: Some(Template(Vec::new())), manager: None, before };
+        let ask = Outreach { contractor: Some(Template(Vec::new())), manager: None, before };
         vec![Policy { ask, ..policy() }]
     }
 

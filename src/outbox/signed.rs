@@ -277,8 +277,8 @@ impl Chat for Signed {
         self.chat.marks(channel, since).await
     }
 
-    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        self.chat.whisper(to, &self.card(card)).await
+    async fn send_ephemeral(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        self.chat.send_ephemeral(to, &self.card(card)).await
     }
 
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 /// What holds pages back, no matter which person's they are.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimits {
     /// The chat system asked to wait until then.
     pub(super) paused_until: Option<DateTime<Utc>>,
     /// The next page that nobody waits for.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, AuditEvent, Person};
 use crate::domain::candidate::Candidate;
+use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
 use crate::domain::plan::Counts;
 use crate::domain::request::{Decision, Request, RequestState};
-use crate::domain::when::Period;
 use crate::identity::Terms;
 use crate::reports::export::Excerpt;
 use crate::store::SweepRow;
@@ -34,7 +34,7 @@ pub struct Evidence {
     /// Who asked for it.
     pub made_by: Person,
     /// The time that it is about.
-    pub period: Period,
+    pub period: DateRange,
     /// The policies that it is about.
     pub policies: Vec<String>,
     /// The sweeps that started in that time, and those whose requests were acted on in it, oldest first.
@@ -114,7 +114,7 @@ pub(super) fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
                 };
                 let one = done.entry((request, account)).or_insert_with(begun);
                 one.intents.push(event);
-                one.approval = mandate(&events[..place], request);
+                one.approval = authorization(&events[..place], request);
                 // What failed before is tried once more.
                 one.outcome = None;
             } else if matches!(action, Action::Suspended | Action::Skipped | Action::SuspensionFailed)
@@ -185,7 +185,7 @@ const DECISIONS: [Action; 11] = [
 ];
 
 /// The approval or retry that an intent after these events rests on, with the first one of two before it.
-fn mandate(before: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
+fn authorization(before: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
     let steps = steps(before, request);
     let is = |event: &AuditEvent, action: Action| event.action == action.word();
     let carried = |event: &&AuditEvent| is(event, Action::Approved) || is(event, Action::Retried);

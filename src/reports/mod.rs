@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::date_range::DateRange;
 use crate::domain::hash::hex;
 use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
-use crate::domain::when::Period;
 use crate::services::Services;
 use crate::store::{SweepRow, SweepState};
 
@@ -39,20 +39,24 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub struct Reports {
     s: Arc<Services>,
     /// Held while a file is made or the trail is verified.
-    heavy_work: tokio::sync::Mutex<()>,
+    report_lock: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, state::Trend>>,
 }
 
 impl Reports {
     pub(crate) fn new(s: Arc<Services>) -> Reports {
-        Reports { s, heavy_work: tokio::sync::Mutex::default(), trends: Mutex::default() }
+        Reports { s, report_lock: tokio::sync::Mutex::default(), trends: Mutex::default() }
     }
 }
 
 impl Reports {
     /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
-    pub(crate) async fn report_on(&self, policy: &Policy, period: Period) -> anyhow::Result<Option<Report>> {
+    pub(crate) async fn report_on(
+        &self,
+        policy: &Policy,
+        period: DateRange,
+    ) -> anyhow::Result<Option<Report>> {
         let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
             return Ok(None);
         };
@@ -67,8 +71,8 @@ impl Reports {
     }
 
     /// The right to do something that takes much memory or many turns of the database: one at a time.
-    pub(crate) fn heavy_work(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        self.heavy_work.try_lock().ok()
+    pub(crate) fn report_lock(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.report_lock.try_lock().ok()
     }
 }
 

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Action, Actor, Draft};
-    use crate::domain::snapshot::Shown;
+    use crate::domain::snapshot::CandidateSnapshot;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
 
@@ -142,7 +142,7 @@ mod tests {
     async fn the_status_of_a_policy_has_its_own_requests_and_backlog() {
         let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
         let engine = &bench.engine;
-        let again = Shown { pending_sweeps: 2, ..shown(engine.s.clock.now()) };
+        let again = CandidateSnapshot { pending_sweeps: 2, ..shown(engine.s.clock.now()) };
         let request = bench.asking(vec![again]).await;
         let statuses =
             engine.reports.policy_statuses(&engine.s.policies.iter().collect::<Vec<_>>()).await.unwrap();

@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use crate::domain::digest::Tally;
-use crate::domain::report::{Report, Slice, Step};
+use crate::domain::report::{Report, ReportStep, Slice};
 
 const SIZE: (u32, u32) = (1200, 1000);
 const FONT: &str = "embedded";
@@ -79,8 +79,8 @@ fn paint<'a>(report: &Report, pixels: &'a mut [u8]) -> Result<(), DrawError<'a>>
     root.fill(&WHITE)?;
     let (head, body) = root.split_vertically(76);
     let each = match report.step {
-        Step::Week => "week",
-        Step::Month => "month",
+        ReportStep::Week => "week",
+        ReportStep::Month => "month",
     };
     let (first, last) = (report.days.0.format("%-d %b %Y"), report.days.1.format("%-d %b %Y"));
     let title = format!("{}: {first} to {last}, per {each}", short(&report.policy));
@@ -231,19 +231,19 @@ fn draw_legend<'a>(panel: &Panel, area: &Area<'a>) -> Result<(), DrawError<'a>> 
 mod tests {
     use chrono::{DateTime, Duration, Utc};
 
+    use crate::domain::date_range::DateRange;
     use crate::domain::digest::Tally;
-    use crate::domain::report::{Report, Slice, Step};
-    use crate::domain::when::Period;
+    use crate::domain::report::{Report, ReportStep, Slice};
     use crate::reports::picture::{panels, short, unit_of_medians};
 
     /// A report with a slice for each decision, which took so many seconds.
     fn report(seconds: &[i64]) -> Report {
-        let period = Period { since: DateTime::<Utc>::UNIX_EPOCH, until: DateTime::<Utc>::UNIX_EPOCH };
+        let period = DateRange { since: DateTime::<Utc>::UNIX_EPOCH, until: DateTime::<Utc>::UNIX_EPOCH };
         let day = period.since.date_naive();
         let tally = |seconds: &i64| Tally { seconds_to_decide: vec![*seconds], ..Tally::default() };
         let slices = seconds.iter().map(|one| Slice { period, day, listing: None, tally: tally(one) });
         let policy = "contractors".to_owned();
-        Report { policy, period, days: (day, day), step: Step::Week, slices: slices.collect() }
+        Report { policy, period, days: (day, day), step: ReportStep::Week, slices: slices.collect() }
     }
 
     #[test]

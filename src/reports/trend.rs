@@ -7,9 +7,9 @@
 use chrono::{DateTime, Datelike, Duration, Utc};
 
 use crate::chat::{Block, Card, ChatError, Mark, Upload};
+use crate::domain::date_range::DateRange;
 use crate::domain::policy::{Policy, start_of_day};
 use crate::domain::report::Report;
-use crate::domain::when::Period;
 use crate::reports::state::{REFUSED_MAX, Trend};
 use crate::reports::{Reports, picture};
 use crate::services::lock;
@@ -102,12 +102,12 @@ impl Reports {
 }
 
 /// The weeks up to and with today, so that the same numbers make the same report all day.
-fn lately(policy: &Policy, now: DateTime<Utc>) -> Period {
+fn lately(policy: &Policy, now: DateTime<Utc>) -> DateRange {
     let zone = policy.schedule.zone;
     let today = now.with_timezone(&zone).date_naive();
     let monday = today - Duration::days(i64::from(today.weekday().num_days_from_monday()));
     let begin = |day| start_of_day(day, zone).unwrap_or(now);
-    Period {
+    DateRange {
         since: begin(monday - Duration::weeks(WEEKS_BEFORE)),
         until: begin(today + Duration::days(1)).max(now),
     }

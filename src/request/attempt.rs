@@ -7,9 +7,9 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountId};
-use crate::domain::attempt::{Attempt, Goal, Proof, Step};
+use crate::domain::attempt::{Attempt, AttemptStep, Goal, Proof};
+use crate::domain::backoff;
 use crate::domain::provider::ProviderName;
-use crate::domain::waiting;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError, Reference, StatusChange};
 use crate::services::Services;
 
@@ -35,9 +35,9 @@ pub(super) enum Gate<E: Effect> {
     /// It may.
     Open(E::Begun),
     /// It is to end like this, unless reading the account shows what an earlier call did: the outcome must not deny it.
-    CallOff(Step<E::Why>),
+    CallOff(AttemptStep<E::Why>),
     /// Take this step instead.
-    Instead(Step<E::Why>),
+    Instead(AttemptStep<E::Why>),
     /// Not in this round.
     Closed,
 }
@@ -78,21 +78,21 @@ pub(super) trait Effect: Sized {
         &mut self,
         begun: Self::Begun,
         seen: Self::Seen,
-    ) -> anyhow::Result<Option<Step<Self::Why>>>;
+    ) -> anyhow::Result<Option<AttemptStep<Self::Why>>>;
 
     /// Returns what the account shows of an earlier call. `None`: it did nothing.
-    fn found(&self, _: &Account) -> Option<Step<Self::Why>> {
+    fn found(&self, _: &Account) -> Option<AttemptStep<Self::Why>> {
         None
     }
 
     /// Commits a step. `false`: nothing may be done, since somebody else has settled it.
-    async fn commit(&mut self, step: Step<Self::Why>) -> anyhow::Result<bool>;
+    async fn commit(&mut self, step: AttemptStep<Self::Why>) -> anyhow::Result<bool>;
 
     /// Makes the call, once.
     async fn call(&mut self) -> Result<Reference, IdentityError>;
 
     /// Returns the step after a denial, or where there is no provider to ask, if that is this account's own.
-    async fn denied(&mut self, _: At, _: &IdentityError) -> anyhow::Result<Option<Step<Self::Why>>> {
+    async fn denied(&mut self, _: At, _: &IdentityError) -> anyhow::Result<Option<AttemptStep<Self::Why>>> {
         Ok(None)
     }
 
@@ -102,8 +102,8 @@ pub(super) trait Effect: Sized {
     }
 
     /// Returns the step after a call that did not plainly succeed. What it did is read before the next one.
-    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step<Self::Why>> {
-        Ok(Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER })
+    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<AttemptStep<Self::Why>> {
+        Ok(AttemptStep::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER })
     }
 }
 
@@ -147,13 +147,13 @@ pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
         Gate::Closed => None,
     };
     let Some(step) = step else { return Ok(()) };
-    let intends = matches!(step, Step::Intend { .. });
+    let intends = matches!(step, AttemptStep::Intend { .. });
     if !effect.commit(step).await? || !intends {
         return Ok(());
     }
     let step = match effect.call().await {
-        Ok(reference) => Step::Confirm(Proof::by_call(reference)),
-        Err(IdentityError::NotFound(_)) => Step::Skip(E::GONE),
+        Ok(reference) => AttemptStep::Confirm(Proof::by_call(reference)),
+        Err(IdentityError::NotFound(_)) => AttemptStep::Skip(E::GONE),
         Err(
             error @ (IdentityError::RateLimited { .. }
             | IdentityError::Denied(_)
@@ -167,7 +167,10 @@ pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn call_off<E: Effect>(effect: &mut E, end: Step<E::Why>) -> anyhow::Result<Option<Step<E::Why>>> {
+async fn call_off<E: Effect>(
+    effect: &mut E,
+    end: AttemptStep<E::Why>,
+) -> anyhow::Result<Option<AttemptStep<E::Why>>> {
     let Of { s, provider, account, attempt } = effect.of();
     // An account does not show whether its sessions have ended.
     if E::GOAL == Goal::EndSessions || !attempt.may_have_worked(E::GOAL) {
@@ -181,32 +184,35 @@ async fn call_off<E: Effect>(effect: &mut E, end: Step<E::Why>) -> anyhow::Resul
 }
 
 /// Returns the step after an account could not be read.
-pub(super) async fn unread<E: Effect>(effect: &mut E, error: IdentityError) -> anyhow::Result<Step<E::Why>> {
+pub(super) async fn unread<E: Effect>(
+    effect: &mut E,
+    error: IdentityError,
+) -> anyhow::Result<AttemptStep<E::Why>> {
     if let IdentityError::NotFound(_) = error {
-        return Ok(Step::Skip(E::GONE));
+        return Ok(AttemptStep::Skip(E::GONE));
     }
     if let Some(own) = denied(effect, At::Look, &error).await? {
         return Ok(own);
     }
     if effect.is_too_late_to_tell() {
-        return Ok(Step::TooLateToTell);
+        return Ok(AttemptStep::TooLateToTell);
     }
-    Ok(Step::Wait { error: error.to_string(), wait: patience(effect, &error) })
+    Ok(AttemptStep::Wait { error: error.to_string(), wait: patience(effect, &error) })
 }
 
 /// Returns the step after a call that was rejected unseen.
-async fn rejected<E: Effect>(effect: &mut E, error: IdentityError) -> anyhow::Result<Step<E::Why>> {
+async fn rejected<E: Effect>(effect: &mut E, error: IdentityError) -> anyhow::Result<AttemptStep<E::Why>> {
     if let Some(own) = denied(effect, At::Call, &error).await? {
         return Ok(own);
     }
-    Ok(Step::Rejected { error: error.to_string(), wait: patience(effect, &error) })
+    Ok(AttemptStep::Rejected { error: error.to_string(), wait: patience(effect, &error) })
 }
 
 async fn denied<E: Effect>(
     effect: &mut E,
     at: At,
     error: &IdentityError,
-) -> anyhow::Result<Option<Step<E::Why>>> {
+) -> anyhow::Result<Option<AttemptStep<E::Why>>> {
     match error {
         IdentityError::Denied(_) | IdentityError::NotConfigured(_) => effect.denied(at, error).await,
         IdentityError::RateLimited { .. }
@@ -236,7 +242,7 @@ pub(super) fn wait_after(error: &IdentityError, waits: u32, now: DateTime<Utc>) 
             WAIT_FOR_PROVIDER
         }
     };
-    waiting::doubled(first, waits, WAIT_MAX)
+    backoff::doubled(first, waits, WAIT_MAX)
 }
 
 /// What came of one round of work on a request.
@@ -246,11 +252,11 @@ pub(crate) enum Effort {
     /// Each due account took a step, or was left for the next round.
     Made,
     /// Something that a person must fix blocks all of them.
-    Blocked(Hindrance),
+    Blocked(Blocker),
 }
 
 /// What stands in the way of suspensions.
-pub(crate) struct Hindrance {
+pub(crate) struct Blocker {
     /// In words.
     pub(crate) why: String,
     /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
@@ -260,8 +266,8 @@ pub(crate) struct Hindrance {
 }
 
 /// What blocks all suspensions of a request until a person fixes it.
-pub(crate) struct Obstacle {
-    pub(crate) hindrance: Hindrance,
+pub(crate) struct Blocked {
+    pub(crate) blocker: Blocker,
     /// When to find out whether it still does.
     pub(crate) until: DateTime<Utc>,
 }

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::authz::deciders::WRITTEN_TO_MAX;
 use crate::domain::attempt::summary;
+use crate::domain::backoff::earliest;
 use crate::domain::candidate::Candidate;
 use crate::domain::hash::hex;
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
-use crate::domain::waiting::earliest;
 use crate::outbox::Identity;
 use crate::request::Requests;
 use crate::services::lock;
@@ -72,10 +72,10 @@ impl Requests {
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(None) };
         let obstacle = lock(&self.obstacles)
             .get(&request.id)
-            .filter(|obstacle| obstacle.hindrance.to_be_told)
-            .map(|obstacle| obstacle.hindrance.why.clone());
+            .filter(|obstacle| obstacle.blocker.to_be_told)
+            .map(|obstacle| obstacle.blocker.why.clone());
         if let Some(why) = obstacle {
-            return self.tell_hindrance(policy, request, decision, &why).await;
+            return self.tell_blocker(policy, request, decision, &why).await;
         }
         // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
         let in_time = self.s.clock.now() <= execute_by(policy, decision.at);
@@ -110,7 +110,7 @@ impl Requests {
         Ok(())
     }
 
-    async fn tell_hindrance(
+    async fn tell_blocker(
         &self,
         policy: &Policy,
         request: &Request,
@@ -178,8 +178,8 @@ impl Requests {
     /// Returns the requests whose suspensions wait for a person, and why.
     pub(crate) fn waiting_for_people(&self) -> Vec<(i64, String)> {
         let obstacles = lock(&self.obstacles);
-        let told = obstacles.iter().filter(|(_, obstacle)| obstacle.hindrance.to_be_told);
-        told.map(|(request, obstacle)| (*request, obstacle.hindrance.why.clone())).collect()
+        let told = obstacles.iter().filter(|(_, obstacle)| obstacle.blocker.to_be_told);
+        told.map(|(request, obstacle)| (*request, obstacle.blocker.why.clone())).collect()
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
         let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
         let decision = Decision { by, at: bench.engine.s.clock.now(), reason: None };
         // Posting anything panics here.
-        let told = bench.engine.requests.tell_hindrance(policy, &request, &decision, "one right more").await;
+        let told = bench.engine.requests.tell_blocker(policy, &request, &decision, "one right more").await;
         assert_eq!(told.unwrap(), None);
     }
 

@@ -8,14 +8,14 @@ use crate::authz;
 use crate::authz::rights::unidentified;
 use crate::chat::{Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::domain::person::{Known, Stranger};
+use crate::domain::person::{Denied, Principal};
 use crate::domain::request::{Input, Refusal, Request, Verb};
 use crate::request::Requests;
 use crate::store::{AuditContext, Decided, Receipt};
 use crate::wording::refusals;
 
 /// A button or dialog of a request.
-pub(crate) struct Press {
+pub(crate) struct ButtonInput {
     pub(crate) request: i64,
     pub(crate) list_hash: Option<String>,
     pub(crate) verb: Verb,
@@ -23,19 +23,19 @@ pub(crate) struct Press {
 }
 
 /// Why an input had no effect.
-pub(crate) enum Turned {
+pub(crate) enum Rejected {
     /// The person was rejected, or the input was a duplicate; in words.
     Away(Text),
     /// The request refused it.
     Refused(Refusal),
 }
 
-impl Turned {
+impl Rejected {
     /// The sentence for the person.
     pub(crate) fn text(&self) -> Text {
         match self {
-            Turned::Away(text) => text.clone(),
-            Turned::Refused(refusal) => refusals::refusal(refusal),
+            Rejected::Away(text) => text.clone(),
+            Rejected::Refused(refusal) => refusals::refusal(refusal),
         }
     }
 }
@@ -51,21 +51,23 @@ impl Requests {
     pub(crate) async fn decide(
         self: &Arc<Self>,
         inbound: &Inbound,
-        press: Press,
-    ) -> anyhow::Result<Result<Request, Turned>> {
+        input: ButtonInput,
+    ) -> anyhow::Result<Result<Request, Rejected>> {
         // The receipt is recorded first: until it is settled, the deadline waits for it.
         let received = self
             .s
             .store
-            .receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at)
+            .receive(&inbound.key, Some(input.request), &inbound.user, inbound.received_at)
             .await?;
         let received_at = match received {
             Receipt::New => inbound.received_at,
             // A crash came between the receipt and the decision: the first arrival counts.
             Receipt::Repeated { received_at, outcome: None } => received_at,
-            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(Turned::Away(refusals::repeated()))),
+            Receipt::Repeated { outcome: Some(_), .. } => {
+                return Ok(Err(Rejected::Away(refusals::repeated())));
+            }
         };
-        let outcome = self.judge(inbound, press, received_at).await;
+        let outcome = self.judge(inbound, input, received_at).await;
         if let Err(error) = &outcome {
             self.settle(inbound, &format!("error: {error:#}"), None).await?;
         }
@@ -77,13 +79,13 @@ impl Requests {
     async fn judge(
         self: &Arc<Self>,
         inbound: &Inbound,
-        press: Press,
+        input: ButtonInput,
         received_at: DateTime<Utc>,
-    ) -> anyhow::Result<Result<Request, Turned>> {
-        let id = press.request;
+    ) -> anyhow::Result<Result<Request, Rejected>> {
+        let id = input.request;
         let Some(request) = self.s.store.request_alone(id).await? else {
             self.settle(inbound, "no such request", None).await?;
-            return Ok(Err(Turned::Away(self.no_such_request())));
+            return Ok(Err(Rejected::Away(self.no_such_request())));
         };
         let Some(policy) = self.s.policy(&request.policy) else {
             let person =
@@ -91,30 +93,30 @@ impl Requests {
             let why = "the policy is no longer in the configuration";
             let event = refused_unseen(person, inbound.received_at, why);
             self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
-            return Ok(Err(Turned::Away(Text::plain(
+            return Ok(Err(Rejected::Away(Text::plain(
                 "This request's policy is no longer in the configuration, so nothing was changed.",
             ))));
         };
         let known = match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(known) => known,
-            Err(stranger) => {
-                self.turn_away(inbound, &request, &stranger).await?;
-                return Ok(Err(Turned::Away(refusals::stranger(&stranger))));
+            Err(denied) => {
+                self.turn_away(inbound, &request, &denied).await?;
+                return Ok(Err(Rejected::Away(refusals::denied(&denied))));
             }
         };
-        let Known { voter, .. } = known;
+        let Principal { voter, .. } = known;
         let person = voter.person.clone();
         let may_nothing = !voter.approver && !voter.admin;
         let only_counted = may_nothing && self.authz.is_only_counted(&person.id);
         let input = Input {
-            verb: press.verb,
+            verb: input.verb,
             voter,
             received_at,
-            list_hash: press.list_hash,
-            reason: press.reason,
+            list_hash: input.list_hash,
+            reason: input.reason,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.authz.own_accounts(policy),
+            account_owners: self.authz.account_owners(policy),
             paused: None,
         };
         let now = self.s.clock.now();
@@ -128,21 +130,16 @@ impl Requests {
         }
         Ok(match decided {
             Decided::Done(request) => Ok(*request),
-            Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
-            Decided::Repeated(_) => Err(Turned::Away(refusals::repeated())),
+            Decided::Refused(refusal) => Err(Rejected::Refused(refusal)),
+            Decided::Repeated(_) => Err(Rejected::Away(refusals::repeated())),
         })
     }
 
     /// Records that somebody was rejected before their input was read.
-    async fn turn_away(
-        &self,
-        inbound: &Inbound,
-        request: &Request,
-        stranger: &Stranger,
-    ) -> anyhow::Result<()> {
+    async fn turn_away(&self, inbound: &Inbound, request: &Request, denied: &Denied) -> anyhow::Result<()> {
         let context = AuditContext::of(request);
-        let event = turned_away(&inbound.user, inbound.received_at, stranger);
-        if stranger.is_certain() {
+        let event = rejected_before(&inbound.user, inbound.received_at, denied);
+        if denied.is_certain() {
             self.authz.settle_try(inbound, "turned away", context, event).await?;
             return Ok(());
         }
@@ -154,10 +151,10 @@ impl Requests {
         &self,
         inbound: &Inbound,
         context: AuditContext,
-        stranger: &Stranger,
+        denied: &Denied,
     ) -> anyhow::Result<()> {
-        let event = turned_away(&inbound.user, self.s.clock.now(), stranger);
-        if stranger.is_certain() {
+        let event = rejected_before(&inbound.user, self.s.clock.now(), denied);
+        if denied.is_certain() {
             self.authz.append_try(context, event).await?;
         } else {
             self.s.store.append(context, event).await?;
@@ -177,13 +174,11 @@ impl Requests {
 }
 
 /// Returns the audit event of somebody who was rejected before their input was read.
-pub(crate) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
-    match stranger {
-        Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
-        Stranger::NotInChannel(person, _) => {
-            refused_unseen(person.clone(), at, "not a member of the channel")
-        }
-        Stranger::CantTell(why) => {
+pub(crate) fn rejected_before(user: &str, at: DateTime<Utc>, denied: &Denied) -> Draft {
+    match denied {
+        Denied::Outsider(person, why) => refused_unseen(person.clone(), at, why),
+        Denied::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not a member of the channel"),
+        Denied::CantTell(why) => {
             let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
             refused_unseen(person, at, &unidentified(why))
         }

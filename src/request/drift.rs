@@ -27,7 +27,7 @@ const WAIT_FOR_PERSON: Duration = Duration::minutes(5);
 impl Requests {
     /// Whether a suspension of the policy is to be looked at again.
     pub(crate) async fn drift_is_due(&self, policy: &Policy) -> anyhow::Result<bool> {
-        Ok(policy.watch_suspended_for.is_some()
+        Ok(policy.drift_watch.is_some()
             && self.s.store.watch_is_due(&policy.name, self.s.clock.now()).await?)
     }
 
@@ -38,7 +38,7 @@ impl Requests {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some(policy) = self.s.policy(name) else { return Ok(None) };
-        let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
+        let Some(watched_for) = policy.drift_watch else { return Ok(None) };
         let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
         let mut by_provider = BTreeMap::<_, Vec<Watch>>::new();
         for watch in due {
@@ -70,7 +70,7 @@ impl Requests {
                 if halt.is_cancelled() {
                     return None;
                 }
-                let look = self.s.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
+                let look = self.s.unless_ended(self.look_at(watch, policy.rule.check_sign_in_log)).await?;
                 self.s.rows.moves_on(&work);
                 match look {
                     Ok((seen, checked)) => Some((watch.id, seen, checked)),
@@ -175,7 +175,7 @@ mod tests {
     async fn nobody_is_due_where_nobody_was_suspended_or_nobody_is_watched() {
         let bench = Bench::new();
         assert!(!bench.engine.requests.drift_is_due(&policy()).await.unwrap());
-        let unwatched = Policy { watch_suspended_for: None, ..policy() };
+        let unwatched = Policy { drift_watch: None, ..policy() };
         assert!(!bench.engine.requests.drift_is_due(&unwatched).await.unwrap());
         let gone = bench.engine.requests.look_again(&"gone".into(), &bench.stop).await;
         assert_eq!(gone.unwrap(), None, "the configuration has no such policy any more");

@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authz::Authz;
 use crate::chat::{ChatError, MessageRef};
+use crate::domain::backoff::{self, earliest};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
-use crate::domain::waiting::{self, earliest};
 use crate::identity::{Directory as _, IdentityProvider as _};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
-use crate::request::attempt::{Effort, Obstacle, WAIT_FOR_PERSON};
+use crate::request::attempt::{Blocked, Effort, WAIT_FOR_PERSON};
 use crate::services::{Services, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
 use crate::wording::card_view::Before;
@@ -50,7 +50,7 @@ pub struct Requests {
     pages: Mutex<BTreeMap<i64, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
-    obstacles: Mutex<BTreeMap<i64, attempt::Obstacle>>,
+    obstacles: Mutex<BTreeMap<i64, attempt::Blocked>>,
     denials: Mutex<BTreeMap<i64, denials::Denials>>,
     /// When finished cards stop offering to restore accounts.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
@@ -85,7 +85,9 @@ impl Requests {
         let now = self.s.clock.now();
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
         let mut wake = deadline.map(|at| at.max(now + OVERDUE_EVERY));
-        if let (RequestState::Approved { .. }, Some(decision)) = (&request.state, request.state.mandate()) {
+        if let (RequestState::Approved { .. }, Some(decision)) =
+            (&request.state, request.state.authorization())
+        {
             wake = earliest(wake, self.execute(&request, decision, &candidates, stop).await?);
         }
         let (shown, card_wake) = self.show_card(id).await?;
@@ -152,7 +154,7 @@ impl Requests {
             .await?;
         if completed.is_none() {
             let paused = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.until);
-            let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now());
+            let paused_until = backoff::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now());
             // Whichever is later: before it, neither lets anything be done.
             return Ok(earliest(told, self.next_try(id).await?.max(paused_until)));
         }
@@ -181,11 +183,11 @@ impl Requests {
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
         let paused = lock(&self.obstacles).get(&request.id).map(|obstacle| obstacle.until);
-        if waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now()).is_some() {
+        if backoff::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now()).is_some() {
             return Ok(Effort::NothingDue);
         }
         let at_most = if paused.is_some() { 1 } else { candidates.len() };
-        self.carry_out(request, decision, candidates, at_most, stop).await
+        self.execute_round(request, decision, candidates, at_most, stop).await
     }
 
     /// Keeps what stands in the way, for the card and for the next round.
@@ -196,10 +198,10 @@ impl Requests {
             Effort::Made => {
                 obstacles.remove(&id);
             }
-            Effort::Blocked(hindrance) => {
-                let why = &hindrance.why;
+            Effort::Blocked(blocker) => {
+                let why = &blocker.why;
                 tracing::error!(request = id, why, "suspensions are paused until somebody fixes this");
-                obstacles.insert(id, Obstacle { hindrance, until: began + WAIT_FOR_PERSON });
+                obstacles.insert(id, Blocked { blocker, until: began + WAIT_FOR_PERSON });
             }
         }
     }
@@ -292,7 +294,7 @@ impl Requests {
         }
         let sweep = self.s.store.sweep(request.sweep).await?;
         let page = lock(&self.pages).get(&id).copied().unwrap_or_default();
-        let obstacle = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
+        let obstacle = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.blocker.why.clone());
         let provider = self.s.provider(&request.rule.provider);
         let link = |candidate: &Candidate| provider.console_link(&candidate.shown.id);
         let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
@@ -306,7 +308,7 @@ impl Requests {
             denied: self.s.store.denied_before(id).await?,
             exempted: self.s.store.exemptions_in_force(&request.policy, self.s.clock.now()).await?,
         };
-        let view = card_view::View {
+        let view = card_view::CardView {
             successor: successor.as_ref(),
             links: &links,
             obstacle: obstacle.as_deref(),
@@ -443,9 +445,9 @@ enum Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::candidate::Step;
+    use crate::domain::candidate::SuspensionStep;
     use crate::engine::bench::Bench;
-    use crate::request::attempt::Hindrance;
+    use crate::request::attempt::Blocker;
 
     #[tokio::test]
     async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {
@@ -453,8 +455,8 @@ mod tests {
         let (engine, began) = (&bench.engine, bench.engine.s.clock.now());
         let until = |id| lock(&engine.requests.obstacles).get(&id).map(|obstacle| obstacle.until);
         let why = "a right is missing".to_owned();
-        let hindrance = Hindrance { why, to_be_told: true, may_be_of_one: true };
-        engine.requests.note_obstacle(7, Effort::Blocked(hindrance), began);
+        let blocker = Blocker { why, to_be_told: true, may_be_of_one: true };
+        engine.requests.note_obstacle(7, Effort::Blocked(blocker), began);
         assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
         engine.requests.note_obstacle(7, Effort::NothingDue, began);
         assert!(until(7).is_some(), "nothing was tried");
@@ -472,7 +474,7 @@ mod tests {
         assert!(
             engine.requests.next_try(request).await.unwrap().is_some_and(|at| at <= engine.s.clock.now())
         );
-        let wait = Step::Wait { error: "no answer".to_owned(), wait: Duration::minutes(5) };
+        let wait = SuspensionStep::Wait { error: "no answer".to_owned(), wait: Duration::minutes(5) };
         engine.s.store.step_candidate(request, 0, wait, now).await.unwrap();
         assert_eq!(engine.requests.next_try(request).await.unwrap(), Some(now + Duration::minutes(5)));
     }

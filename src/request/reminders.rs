@@ -5,9 +5,9 @@ use chrono::{DateTime, Duration, Utc};
 use crate::chat::{ChatError, Mark, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::Policy;
+use crate::domain::reminders::{self, Kind, Reminder};
 use crate::domain::request::{AskedAgain, Request, RequestState};
 use crate::domain::settings::People;
-use crate::domain::silence::{self, Kind, Nudge};
 use crate::domain::sweep::Trigger;
 use crate::outbox::{Identity, looked_for_from};
 use crate::request::Requests;
@@ -18,7 +18,7 @@ use crate::wording::{notices, refusals};
 const LOOK_AGAIN_AFTER: Duration = Duration::seconds(30);
 
 /// The mark of a message.
-fn key(request: &Request, nudge: Nudge) -> String {
+fn key(request: &Request, nudge: Reminder) -> String {
     format!("request:{}:{}", request.id, nudge.stage())
 }
 
@@ -46,8 +46,8 @@ impl Requests {
             return self.settle_silence(policy, request).await;
         }
         let now = self.s.clock.now();
-        let mut wake = silence::next_at(&policy.silence, request, now);
-        for nudge in silence::due(&policy.silence, request, now) {
+        let mut wake = reminders::next_at(&policy.silence, request, now);
+        for nudge in reminders::due(&policy.silence, request, now) {
             if !self.s.store.begin_nudge(request.id, nudge, now).await? {
                 continue;
             }

@@ -5,10 +5,10 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::attempt::{Attempt, Goal, Proof};
+use crate::domain::backoff;
 use crate::domain::drift::LOG_LAG_MAX;
-use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
+use crate::domain::restoration::{Restoration, RestorationState, RestoreStep, Skip, restore_by};
 use crate::domain::undated::is_changed_by_others;
-use crate::domain::waiting;
 use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of, changed_since};
@@ -60,9 +60,9 @@ impl Effect for Restoring<'_> {
         let (now, lineage) = (s.clock.now(), s.store.lineage());
         if !lineage.owns_restoration(self.restoration.id) {
             self.by = lineage.epoch_began.unwrap_or(now);
-            return Ok(Gate::CallOff(Step::Skip(Skip::Superseded)));
+            return Ok(Gate::CallOff(RestoreStep::Skip(Skip::Superseded)));
         }
-        Ok(if now < self.by { Gate::Open(()) } else { Gate::CallOff(Step::TooLate) })
+        Ok(if now < self.by { Gate::Open(()) } else { Gate::CallOff(RestoreStep::TooLate) })
     }
 
     async fn look(&self, (): &()) -> Result<Self::Seen, IdentityError> {
@@ -76,20 +76,20 @@ impl Effect for Restoring<'_> {
         Ok((account, in_log))
     }
 
-    async fn judge(&mut self, (): (), (account, in_log): Self::Seen) -> anyhow::Result<Option<Step>> {
+    async fn judge(&mut self, (): (), (account, in_log): Self::Seen) -> anyhow::Result<Option<RestoreStep>> {
         let tried_enough = self.restoration.state.is_tried_enough();
         let error = self.attempt.trouble.error.clone().unwrap_or_default();
-        let intend = Step::Intend { status_changed: account.status_changed.at(), evidence: None };
-        let next = if tried_enough { Step::GiveUp { error } } else { intend };
+        let intend = RestoreStep::Intend { status_changed: account.status_changed.at(), evidence: None };
+        let next = if tried_enough { RestoreStep::GiveUp { error } } else { intend };
         Ok(Some(self.seen(&account, in_log.as_ref()).unwrap_or(next)))
     }
 
-    fn found(&self, account: &Account) -> Option<Step> {
+    fn found(&self, account: &Account) -> Option<RestoreStep> {
         self.seen(account, None)
     }
 
-    async fn commit(&mut self, step: Step) -> anyhow::Result<bool> {
-        let (s, intends) = (&self.requests.s, matches!(step, Step::Intend { .. }));
+    async fn commit(&mut self, step: RestoreStep) -> anyhow::Result<bool> {
+        let (s, intends) = (&self.requests.s, matches!(step, RestoreStep::Intend { .. }));
         let taken = s.store.step_restoration(self.restoration.id, step, s.clock.now()).await?;
         if !intends {
             // The card of its request is live again, and shows it.
@@ -109,19 +109,19 @@ impl Effect for Restoring<'_> {
 
 impl Restoring<'_> {
     /// Returns what the account shows, with the latest change in the log if it has no date of its own.
-    fn seen(&self, account: &Account, in_log: Option<&StatusChange>) -> Option<Step> {
+    fn seen(&self, account: &Account, in_log: Option<&StatusChange>) -> Option<RestoreStep> {
         match &account.status {
             AccountStatus::Suspended => {
                 let changed = account.status_changed.at();
                 // Older rows have not kept what was read.
                 let before = self.attempt.status_changed.or(changed);
                 let by_others = is_changed_by_others(before, changed, in_log);
-                by_others.then_some(Step::Skip(Skip::ChangedByOthers))
+                by_others.then_some(RestoreStep::Skip(Skip::ChangedByOthers))
             }
             AccountStatus::Active if self.restoration.state.was_tried() => {
-                Some(Step::Confirm(Proof::by_reading()))
+                Some(RestoreStep::Confirm(Proof::by_reading()))
             }
-            status => Some(Step::Skip(Skip::NotSuspended(status.clone()))),
+            status => Some(RestoreStep::Skip(Skip::NotSuspended(status.clone()))),
         }
     }
 }
@@ -135,7 +135,7 @@ fn waits_until(
 ) -> Option<DateTime<Utc>> {
     // What a try did is looked for beyond that time, and no more often than before it.
     let end = if tried && now >= by { by + FIND_OUT_WITHIN } else { by };
-    waiting::until(not_before, now).map(|at| at.min(end)).filter(|at| *at > now)
+    backoff::until(not_before, now).map(|at| at.min(end)).filter(|at| *at > now)
 }
 
 #[cfg(test)]

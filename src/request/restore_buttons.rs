@@ -29,7 +29,8 @@ impl Requests {
 
     /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.
     pub(crate) async fn look_at_finished_cards(&self) -> anyhow::Result<()> {
-        let longest = self.s.policies.iter().map(|policy| policy.undo_for).max().unwrap_or_default();
+        let longest =
+            self.s.policies.iter().map(|policy| policy.restore_button_for).max().unwrap_or_default();
         let since = self.s.clock.now() - longest - DOWN_MAX;
         let finished = self.s.store.completed_since(since).await?;
         lock(&self.turned).extend(finished);

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::account::{Account, AccountStatus};
-use crate::domain::attempt::{Attempt, Dropped, Goal, Step};
+use crate::domain::attempt::{Attempt, AttemptStep, Dropped, Goal};
 use crate::domain::candidate::Candidate;
 use crate::domain::policy::execute_by;
 use crate::domain::request::{Decision, Request};
@@ -19,7 +19,7 @@ use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of, WAIT_FOR_PERSON, wait_after};
 
 /// What would stop the other accounts of the round too, and how long they wait for it.
-type Standstill = OnceLock<(String, Duration)>;
+type RoundBlocker = OnceLock<(String, Duration)>;
 
 impl Requests {
     /// Ends the sessions that are due now.
@@ -34,14 +34,14 @@ impl Requests {
             return Ok(());
         };
         let now = self.s.clock.now();
-        let standstill = &Standstill::new();
+        let round_blocker = &RoundBlocker::new();
         let tries: Vec<_> = candidates
             .iter()
             .filter_map(|one| Some((one, one.state.sessions_attempt()?)))
             .filter(|(_, attempt)| attempt.due_at(now) <= now)
             .map(async |(candidate, attempt)| {
                 let mut one =
-                    SessionsOf { requests: self, request, decision, candidate, attempt, standstill, stop };
+                    SessionsOf { requests: self, request, decision, candidate, attempt, round_blocker, stop };
                 attempt::attempt(&mut one).await
             })
             .collect();
@@ -58,7 +58,7 @@ struct SessionsOf<'a> {
     decision: &'a Decision,
     candidate: &'a Candidate,
     attempt: &'a Attempt,
-    standstill: &'a Standstill,
+    round_blocker: &'a RoundBlocker,
     stop: &'a CancellationToken,
 }
 
@@ -83,22 +83,22 @@ impl Effect for SessionsOf<'_> {
         if self.stop.is_cancelled() {
             return Ok(Gate::Closed);
         }
-        if let Some((error, wait)) = self.standstill.get() {
-            return Ok(Gate::Instead(Step::Wait { error: error.clone(), wait: *wait }));
+        if let Some((error, wait)) = self.round_blocker.get() {
+            return Ok(Gate::Instead(AttemptStep::Wait { error: error.clone(), wait: *wait }));
         }
         let Some(policy) = s.policy(&self.request.policy).filter(|policy| policy.clear_sessions) else {
-            return Ok(Gate::CallOff(Step::Skip(Dropped::NotWanted)));
+            return Ok(Gate::CallOff(AttemptStep::Skip(Dropped::NotWanted)));
         };
         if !s.store.lineage().owns_request(self.request.id) {
-            return Ok(Gate::CallOff(Step::Skip(Dropped::Superseded)));
+            return Ok(Gate::CallOff(AttemptStep::Skip(Dropped::Superseded)));
         }
         // Tried once in any case: ending the sessions of a suspended account is never out of date.
         if self.attempt.trouble.error.is_some() && s.clock.now() > execute_by(policy, self.decision.at) {
-            return Ok(Gate::CallOff(Step::TooLate));
+            return Ok(Gate::CallOff(AttemptStep::TooLate));
         }
         if s.store.pause_of(&policy.name).await?.is_some() {
             let error = "an admin has paused the policy".to_owned();
-            return Ok(Gate::Instead(Step::Wait { error, wait: WAIT_FOR_PERSON }));
+            return Ok(Gate::Instead(AttemptStep::Wait { error, wait: WAIT_FOR_PERSON }));
         }
         Ok(Gate::Open(()))
     }
@@ -108,14 +108,14 @@ impl Effect for SessionsOf<'_> {
         self.puts_others_off(provider.read(self.of().account).await)
     }
 
-    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step<Dropped>>> {
+    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<AttemptStep<Dropped>>> {
         Ok(Some(match account.status {
-            AccountStatus::Suspended => Step::Intend { status_changed: None, evidence: None },
-            status => Step::Skip(Dropped::NotSuspended(status)),
+            AccountStatus::Suspended => AttemptStep::Intend { status_changed: None, evidence: None },
+            status => AttemptStep::Skip(Dropped::NotSuspended(status)),
         }))
     }
 
-    async fn commit(&mut self, step: Step<Dropped>) -> anyhow::Result<bool> {
+    async fn commit(&mut self, step: AttemptStep<Dropped>) -> anyhow::Result<bool> {
         let (s, position) = (&self.requests.s, self.candidate.position);
         Ok(s.store.step_sessions(self.request.id, position, step, s.clock.now()).await?.is_some())
     }
@@ -132,7 +132,7 @@ impl SessionsOf<'_> {
             && let Some(wait) = wait_of_others(error, self.requests.s.clock.now())
         {
             // Who came first has said it.
-            let _ = self.standstill.set((error.to_string(), wait));
+            let _ = self.round_blocker.set((error.to_string(), wait));
         }
         answer
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, assess};
 use crate::domain::attempt::{Attempt, Goal, Proof, Sessions};
-use crate::domain::candidate::{Candidate, CandidateState, Skip, Step};
+use crate::domain::candidate::{Candidate, CandidateState, Skip, SuspensionStep};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::undated::is_changed_by_others;
@@ -19,8 +19,8 @@ use crate::identity::watched::Watched;
 use crate::identity::{Directory as _, FreshLook, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
 use crate::request::attempt::{
-    self, At, Effect, Effort, Gate, Hindrance, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, changed_since,
-    patience, unread,
+    self, At, Blocker, Effect, Effort, Gate, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, changed_since, patience,
+    unread,
 };
 use crate::request::standing::fresh_standing;
 use crate::services::work::Work;
@@ -32,21 +32,21 @@ const LOOK_HOLDS: Duration = Duration::minutes(5);
 
 /// What a round has found out about whether calls get through.
 #[derive(Default)]
-struct Passage {
+struct AttemptGate {
     /// A suspension succeeded, and none was denied since.
     open: AtomicBool,
     /// A suspension was denied right after another succeeded.
     passed_by: AtomicBool,
 }
 
-impl Passage {
+impl AttemptGate {
     fn got_through(&self) {
         self.open.store(true, Ordering::Relaxed);
     }
 
     /// Whether this is in the way of one account: a suspension succeeded since the last one that was denied.
-    fn is_of_one(&self, hindrance: &Hindrance) -> bool {
-        let of_one = hindrance.may_be_of_one && self.open.swap(false, Ordering::Relaxed);
+    fn is_of_one(&self, blocker: &Blocker) -> bool {
+        let of_one = blocker.may_be_of_one && self.open.swap(false, Ordering::Relaxed);
         self.passed_by.fetch_or(of_one, Ordering::Relaxed);
         of_one
     }
@@ -60,7 +60,7 @@ impl Passage {
 impl Requests {
     /// Works on the candidates of an approved request that are due now, or the first `at_most` of them; then on the
     /// sessions of those that are suspended.
-    pub(crate) async fn carry_out(
+    pub(crate) async fn execute_round(
         &self,
         request: &Request,
         decision: &Decision,
@@ -90,7 +90,7 @@ impl Requests {
         // Accounts that had no turn yet come first: a few that are denied each time must not use up all the turns.
         due.sort_by_key(|(_, attempt)| attempt.not_before);
         // What has not begun, or has only looked, stays due; a call in flight is let finish.
-        let (halt, passage) = (stop.child_token(), Passage::default());
+        let (halt, passage) = (stop.child_token(), AttemptGate::default());
         let last_error = last_error(candidates);
         let tries: Vec<_> = due
             .into_iter()
@@ -99,7 +99,7 @@ impl Requests {
                 if halt.is_cancelled() {
                     return Ok(None);
                 }
-                let (passage, hindrance) = (&passage, None);
+                let (passage, blocker) = (&passage, None);
                 let mut one = Suspension {
                     requests: self,
                     request,
@@ -109,12 +109,12 @@ impl Requests {
                     last_error,
                     passage,
                     stop,
-                    hindrance,
+                    blocker,
                 };
-                let obstacle = attempt::attempt(&mut one).await.map(|()| one.hindrance);
+                let obstacle = attempt::attempt(&mut one).await.map(|()| one.blocker);
                 self.s.rows.moves_on(&Work::Request(request.id));
                 let goes_on = match &obstacle {
-                    Ok(obstacle) => obstacle.as_ref().is_none_or(|hindrance| passage.is_of_one(hindrance)),
+                    Ok(obstacle) => obstacle.as_ref().is_none_or(|blocker| passage.is_of_one(blocker)),
                     Err(_) => false,
                 };
                 if !goes_on {
@@ -123,14 +123,14 @@ impl Requests {
                 obstacle
             })
             .collect();
-        let results: Vec<anyhow::Result<Option<Hindrance>>> =
+        let results: Vec<anyhow::Result<Option<Blocker>>> =
             stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
         if results.is_empty() {
             return Ok(Effort::NothingDue);
         }
-        let obstacles: Vec<Option<Hindrance>> = results.into_iter().collect::<anyhow::Result<_>>()?;
+        let obstacles: Vec<Option<Blocker>> = results.into_iter().collect::<anyhow::Result<_>>()?;
         // What turns everybody away turns everybody away in the next round, too.
-        let of_all = |hindrance: &Hindrance| !(hindrance.may_be_of_one && passage.ever_open());
+        let of_all = |blocker: &Blocker| !(blocker.may_be_of_one && passage.ever_open());
         Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 }
@@ -144,10 +144,10 @@ struct Suspension<'a> {
     attempt: &'a Attempt,
     /// What last stood in the way of any account of the list.
     last_error: Option<&'a str>,
-    passage: &'a Passage,
+    passage: &'a AttemptGate,
     stop: &'a CancellationToken,
     /// What stands in the way, if it stops the others too or may.
-    hindrance: Option<Hindrance>,
+    blocker: Option<Blocker>,
 }
 
 /// The account has its turn.
@@ -180,17 +180,17 @@ impl<'a> Effect for Suspension<'a> {
         let provider = s.provider(&self.request.rule.provider);
         let Some(turn) = s.unless_ended(provider.turn_to_change()).await else { return Ok(Gate::Closed) };
         let Some(policy) = s.policy(&self.request.policy) else {
-            return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
+            return Ok(Gate::CallOff(SuspensionStep::Skip(Skip::PolicyGone)));
         };
         if !s.store.lineage().owns_request(self.request.id) {
-            return Ok(Gate::CallOff(Step::Skip(Skip::Superseded)));
+            return Ok(Gate::CallOff(SuspensionStep::Skip(Skip::Superseded)));
         }
         if s.clock.now() > execute_by(policy, self.decision.at) {
             return self.begin_too_late().await;
         }
         if s.store.pause_of(&policy.name).await?.is_some() {
             let why = "an admin has paused the policy".to_owned();
-            self.hindrance = Some(Hindrance { why, to_be_told: false, may_be_of_one: false });
+            self.blocker = Some(Blocker { why, to_be_told: false, may_be_of_one: false });
             return Ok(Gate::Closed);
         }
         if let Err(error) = turn {
@@ -198,7 +198,7 @@ impl<'a> Effect for Suspension<'a> {
         }
         // The policy is about the accounts of another provider now.
         if policy.rule.provider != self.request.rule.provider {
-            return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
+            return Ok(Gate::CallOff(SuspensionStep::Skip(Skip::PolicyGone)));
         }
         let at = s.clock.now();
         let since = self.requests.look_from(self.of().account, at).await?;
@@ -218,7 +218,11 @@ impl<'a> Effect for Suspension<'a> {
         Ok((fresh, in_log))
     }
 
-    async fn judge(&mut self, begun: Begun<'a>, (fresh, in_log): Self::Seen) -> anyhow::Result<Option<Step>> {
+    async fn judge(
+        &mut self,
+        begun: Begun<'a>,
+        (fresh, in_log): Self::Seen,
+    ) -> anyhow::Result<Option<SuspensionStep>> {
         let s = &self.requests.s;
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
@@ -234,18 +238,20 @@ impl<'a> Effect for Suspension<'a> {
         let in_time = now <= execute_by(begun.policy, self.decision.at);
         // What is left stays due: the next round, or the next start, finds out whether it still may be done.
         let goes_on = is_fresh && in_time && !self.stop.is_cancelled();
-        Ok(Some(step).filter(|step| goes_on || !matches!(step, Step::Intend { .. })))
+        Ok(Some(step).filter(|step| goes_on || !matches!(step, SuspensionStep::Intend { .. })))
     }
 
-    fn found(&self, account: &Account) -> Option<Step> {
-        (account.status == AccountStatus::Suspended).then(|| Step::Confirm(Proof::by_reading()))
+    fn found(&self, account: &Account) -> Option<SuspensionStep> {
+        (account.status == AccountStatus::Suspended).then(|| SuspensionStep::Confirm(Proof::by_reading()))
     }
 
-    async fn commit(&mut self, step: Step) -> anyhow::Result<bool> {
+    async fn commit(&mut self, step: SuspensionStep) -> anyhow::Result<bool> {
         let (s, request) = (&self.requests.s, self.request);
         let clears = s.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
         let step = match step {
-            Step::Confirm(proof) if clears => Step::Confirm(Proof { sessions: Sessions::due(), ..proof }),
+            SuspensionStep::Confirm(proof) if clears => {
+                SuspensionStep::Confirm(Proof { sessions: Sessions::due(), ..proof })
+            }
             other => other,
         };
         let taken = s.store.step_candidate(request.id, self.candidate.position, step, s.clock.now()).await?;
@@ -264,31 +270,31 @@ impl<'a> Effect for Suspension<'a> {
     }
 
     /// A right is missing, for all accounts if not for this one: then it fails with an error of its own.
-    async fn denied(&mut self, at: At, error: &IdentityError) -> anyhow::Result<Option<Step>> {
+    async fn denied(&mut self, at: At, error: &IdentityError) -> anyhow::Result<Option<SuspensionStep>> {
         let own = if matches!(error, IdentityError::NotConfigured(_)) {
             None
         } else {
             self.requests.denied_for_itself(self.request, self.candidate, at, error).await?
         };
         if own.is_none() {
-            self.hindrance = Some(denied(error));
+            self.blocker = Some(denied(error));
         }
-        Ok(own.map(|error| Step::GiveUp { error }))
+        Ok(own.map(|error| SuspensionStep::GiveUp { error }))
     }
 
-    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step> {
+    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<SuspensionStep> {
         let read = self.provider().read(self.of().account).await;
         let error = error.to_string();
         Ok(match read {
             Ok(Account { status: AccountStatus::Active, .. }) => {
-                Step::TryAgain { error, wait: WAIT_FOR_PROVIDER }
+                SuspensionStep::TryAgain { error, wait: WAIT_FOR_PROVIDER }
             }
-            Ok(account) => self
-                .found(&account)
-                .unwrap_or(Step::Skip(Skip::NoLongerMatches(Assessment::NotSuspendable(account.status)))),
-            Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
+            Ok(account) => self.found(&account).unwrap_or(SuspensionStep::Skip(Skip::NoLongerMatches(
+                Assessment::NotSuspendable(account.status),
+            ))),
+            Err(IdentityError::NotFound(_)) => SuspensionStep::Skip(Skip::Gone),
             // What the call did is not known: it is no failure, and no next try, before somebody could look.
-            Err(unread) => Step::Wait { error, wait: patience(self, &unread) },
+            Err(unread) => SuspensionStep::Wait { error, wait: patience(self, &unread) },
         })
     }
 }
@@ -304,13 +310,13 @@ impl Suspension<'_> {
         // The answer says what time it is there: a clock that is ahead ends no approval.
         let read = self.provider().read(self.of().account).await;
         if let (Ok(_), Some(why)) = (&read, s.clock_is_off(&self.request.rule.provider)) {
-            self.hindrance = Some(Hindrance { why, to_be_told: true, may_be_of_one: false });
+            self.blocker = Some(Blocker { why, to_be_told: true, may_be_of_one: false });
             return Ok(Gate::Closed);
         }
         if let (None, Some(error)) = (&self.attempt.trouble.error, self.last_error) {
-            self.commit(Step::Wait { error: error.to_owned(), wait: Duration::zero() }).await?;
+            self.commit(SuspensionStep::Wait { error: error.to_owned(), wait: Duration::zero() }).await?;
         }
-        Ok(Gate::CallOff(Step::Skip(Skip::ApprovalTooOld)))
+        Ok(Gate::CallOff(SuspensionStep::Skip(Skip::ApprovalTooOld)))
     }
 
     /// Returns the intent with why the account is still to be suspended, or the step to take because it must not be.
@@ -319,17 +325,17 @@ impl Suspension<'_> {
         begun: &Begun<'_>,
         fresh: &FreshLook,
         in_log: Option<&StatusChange>,
-    ) -> anyhow::Result<Step> {
+    ) -> anyhow::Result<SuspensionStep> {
         let account = &fresh.account;
         if account.status == AccountStatus::Suspended {
             let ours = self.candidate.state.may_have_worked();
             let done = if ours { self.found(account) } else { None };
-            return Ok(done.unwrap_or(Step::Skip(Skip::AlreadySuspended)));
+            return Ok(done.unwrap_or(SuspensionStep::Skip(Skip::AlreadySuspended)));
         }
         let (status_changed, before) = (account.status_changed.at(), self.attempt.status_changed);
         let was_read_before = self.attempt.attempts > 0 || before.is_some();
         if was_read_before && is_changed_by_others(before, status_changed, in_log) {
-            return Ok(Step::Skip(Skip::ChangedByOthers));
+            return Ok(SuspensionStep::Skip(Skip::ChangedByOthers));
         }
         let standing =
             fresh_standing(self.requests, &self.request.rule.provider, begun.policy, fresh, begun.at).await?;
@@ -345,23 +351,25 @@ impl Suspension<'_> {
                 | Assessment::NotSuspendable(_)
                 | Assessment::Unknown(_)
                 | Assessment::Active(_)
-                | Assessment::InGrace { .. }) => return Ok(Step::Skip(Skip::NoLongerMatches(other))),
+                | Assessment::InGrace { .. }) => {
+                    return Ok(SuspensionStep::Skip(Skip::NoLongerMatches(other)));
+                }
             }
         }
-        Ok(Step::Intend { status_changed, evidence })
+        Ok(SuspensionStep::Intend { status_changed, evidence })
     }
 
     /// Nobody of the list can be judged. If the approval ends before that is fixed, its end says why.
-    fn blocked(&mut self, why: String, to_be_told: bool) -> Step {
-        self.hindrance = Some(Hindrance { why: why.clone(), to_be_told, may_be_of_one: false });
-        Step::Wait { error: why, wait: WAIT_FOR_PERSON }
+    fn blocked(&mut self, why: String, to_be_told: bool) -> SuspensionStep {
+        self.blocker = Some(Blocker { why: why.clone(), to_be_told, may_be_of_one: false });
+        SuspensionStep::Wait { error: why, wait: WAIT_FOR_PERSON }
     }
 }
 
 /// A right that is missing for this account, if not for all.
-fn denied(error: &IdentityError) -> Hindrance {
+fn denied(error: &IdentityError) -> Blocker {
     let may_be_of_one = matches!(error, IdentityError::Denied(_));
-    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one }
+    Blocker { why: error.to_string(), to_be_told: true, may_be_of_one }
 }
 
 /// What last stood in the way of any account of the list.
@@ -412,7 +420,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::attempt::Trouble;
+    use crate::domain::attempt::RetryState;
     use crate::engine::bench::shown;
 
     #[test]
@@ -425,7 +433,7 @@ mod tests {
             last_error(&all).map(str::to_owned)
         };
         let due = |error: Option<&str>| {
-            let trouble = Trouble { error: error.map(str::to_owned), waits: 0 };
+            let trouble = RetryState { error: error.map(str::to_owned), waits: 0 };
             CandidateState::Due(Attempt { trouble, ..Attempt::default() })
         };
         let skipped = CandidateState::Skipped {
@@ -440,15 +448,15 @@ mod tests {
 
     #[test]
     fn between_suspensions_that_get_through_one_is_turned_away_alone_and_two_in_a_row_are_not() {
-        let (passage, error) = (Passage::default(), IdentityError::Denied("no right".into()));
-        let hindrance = |may_be_of_one| Hindrance { may_be_of_one, ..denied(&error) };
-        assert!(!passage.is_of_one(&hindrance(true)) && !passage.ever_open(), "nobody got through yet");
+        let (passage, error) = (AttemptGate::default(), IdentityError::Denied("no right".into()));
+        let blocker = |may_be_of_one| Blocker { may_be_of_one, ..denied(&error) };
+        assert!(!passage.is_of_one(&blocker(true)) && !passage.ever_open(), "nobody got through yet");
         passage.got_through();
-        assert!(!passage.is_of_one(&hindrance(false)), "a clock is everybody's");
-        assert!(passage.is_of_one(&hindrance(true)));
-        assert!(!passage.is_of_one(&hindrance(true)), "the right may have been taken away meanwhile");
+        assert!(!passage.is_of_one(&blocker(false)), "a clock is everybody's");
+        assert!(passage.is_of_one(&blocker(true)));
+        assert!(!passage.is_of_one(&blocker(true)), "the right may have been taken away meanwhile");
         assert!(passage.ever_open());
         passage.got_through();
-        assert!(passage.is_of_one(&hindrance(true)));
+        assert!(passage.is_of_one(&blocker(true)));
     }
 }

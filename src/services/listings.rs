@@ -23,20 +23,20 @@ impl Listings {
 }
 
 /// Counts a listing. It is under way for as long as this lives.
-pub(crate) struct Counter<'a> {
+pub(crate) struct ListingProgress<'a> {
     listings: &'a Listings,
     policy: &'a str,
     progress: Progress,
 }
 
-impl<'a> Counter<'a> {
+impl<'a> ListingProgress<'a> {
     pub(crate) fn begin(
         listings: &'a Listings,
         policy: &'a str,
         expected: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Counter<'a> {
-        Counter { listings, policy, progress: Progress { began: now, accounts: 0, expected } }
+    ) -> ListingProgress<'a> {
+        ListingProgress { listings, policy, progress: Progress { began: now, accounts: 0, expected } }
     }
 
     pub(crate) fn one_more(&mut self) {
@@ -47,7 +47,7 @@ impl<'a> Counter<'a> {
     }
 }
 
-impl Drop for Counter<'_> {
+impl Drop for ListingProgress<'_> {
     fn drop(&mut self) {
         let mut listings = lock(&self.listings.0);
         // Of a preview and a sweep at the same time, each ends its own.

@@ -24,13 +24,14 @@
 //! time are in no order: what only looks comes first, and the changes share a commit. If that thread
 //! dies, calls answer [`StoreError::Closed`] and [`Store::closed`] resolves, and the process is meant to exit.
 
+mod account_history;
 mod archive;
 mod audit;
 mod codec;
 mod digests;
 mod error;
 mod exemptions;
-mod finish;
+mod finish_sweep;
 mod forwarded;
 mod history;
 mod homes;
@@ -41,18 +42,17 @@ mod lineage_row;
 mod messages;
 mod missed;
 mod once;
-mod past;
+mod outreach;
 mod pause_rows;
 mod pauses;
 mod policies;
-mod questions;
 mod receipts;
+mod reminders;
 mod request_rows;
 mod requests;
 mod restorations;
 mod reviews;
 mod sightings;
-mod silence;
 mod sqlite;
 mod stops;
 mod sweeps;
@@ -68,7 +68,7 @@ pub use audit::{AuditContext, Verified};
 pub use digests::DigestRow;
 pub use error::StoreError;
 pub use exemptions::Exempted;
-pub use finish::{Finished, FinishedSweep};
+pub use finish_sweep::{Finished, FinishedSweep};
 pub use history::{ACCOUNTS_MAX, AuditQuery};
 pub use homes::HomeRow;
 pub use inspect::{

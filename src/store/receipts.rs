@@ -14,7 +14,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, past, pause_rows, request_rows, requests};
+use super::{Store, StoreError, account_history, pause_rows, request_rows, requests};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
 /// settled by now was lost in a crash.
@@ -197,7 +197,7 @@ fn decide(
 fn admitted(tx: &dyn Tx, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
     let (request, candidates) = request_rows::with_candidates(tx, request)?;
     if let Verb::Retry { known } = &mut input.verb {
-        let since = past::asked_since(tx, request.id)?;
+        let since = account_history::asked_since(tx, request.id)?;
         let is_asked = |one: &&Candidate| since.contains_key(&one.shown.id);
         known.asked_since = candidates.iter().filter(is_asked).map(|one| one.position).collect();
         known.told = request_rows::is_told(tx, request.id)?;

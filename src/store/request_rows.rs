@@ -10,7 +10,7 @@ use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::Rule;
 use crate::domain::provider::ProviderName;
 use crate::domain::request::{Request, RequestState, list_hash, proof};
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 
 use super::codec::{Cells, json_text};
 use super::tx::{Row, Tx, Value, hints, params};
@@ -93,7 +93,7 @@ pub(super) fn unproven(
     request: &Request,
     candidate: &Candidate,
 ) -> Result<Option<Unproven>, StoreError> {
-    let mandate = match proof::claimed(request) {
+    let authorization = match proof::claimed(request) {
         Some((decision, word)) => {
             let sql = format!(
                 "SELECT * FROM audit_event {}
@@ -111,7 +111,7 @@ pub(super) fn unproven(
     );
     let about = readable(tx.all(&sql, params![candidate.shown.id.0, request.id], audit::decode))?;
     let unproven = match about {
-        Some(about) => proof::check(request, candidate, mandate.as_ref(), &about).err(),
+        Some(about) => proof::check(request, candidate, authorization.as_ref(), &about).err(),
         None => Some(Unproven::Selection),
     };
     if let Some(why) = unproven {
@@ -234,7 +234,7 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
         list_hash: cells.get("list_hash")?,
         swept_by: cells.json_or_null("swept_by")?,
         created_at: cells.time("created_at")?,
-        answer_within: cells.seconds("answer_within_s")?,
+        approval_timeout: cells.seconds("answer_within_s")?,
         deadline: cells.time_or_null("deadline")?,
         release: cells.json_or_null("release")?,
         approvals_needed: cells.get("approvals_needed")?,
@@ -264,7 +264,7 @@ pub(super) fn decode_completed(row: &Row<'_>) -> Result<Completed, StoreError> {
 
 fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
     let cells = Cells::of(row, "candidate", "key")?;
-    let shown: Shown = cells.json("shown")?;
+    let shown: CandidateSnapshot = cells.json("shown")?;
     if shown.id != AccountId(cells.get("account_id")?) || shown.login != cells.get::<String>("login")? {
         return Err(cells.bad("shown: another account than account_id and login"));
     }

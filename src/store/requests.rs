@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::attempt::{self, Dropped, Unproven};
 use crate::domain::audit::Action;
-use crate::domain::candidate::{self, Candidate, CandidateState, Skip, Step};
+use crate::domain::candidate::{self, Candidate, CandidateState, Skip, SuspensionStep};
 use crate::domain::request::{self, Became, Request, RequestState, Transition};
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -129,13 +129,13 @@ impl Store {
         &self,
         request: i64,
         position: u32,
-        step: Step,
+        step: SuspensionStep,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
         let (lineage, stops) = (self.lineage.subscribe(), self.stops.clone());
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
-            let intends = matches!(step, Step::Intend { .. });
+            let intends = matches!(step, SuspensionStep::Intend { .. });
             if intends
                 && (!lineage.borrow().executes_request(request.id)
                     || exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
@@ -143,7 +143,7 @@ impl Store {
             {
                 return Ok(None);
             }
-            let confirms = matches!(step, Step::Confirm(_));
+            let confirms = matches!(step, SuspensionStep::Confirm(_));
             let unproven = if intends {
                 super::request_rows::unproven(tx, &request, &candidate)?
             } else if confirms && !has(tx, &request, &candidate, Action::SuspensionIntended)? {
@@ -151,7 +151,7 @@ impl Store {
             } else {
                 None
             };
-            let step = unproven.map_or(step, |why| Step::Skip(Skip::Unproven(why)));
+            let step = unproven.map_or(step, |why| SuspensionStep::Skip(Skip::Unproven(why)));
             let Some((state, events)) = candidate::step(&candidate, step, now) else {
                 return Ok(None);
             };
@@ -172,19 +172,19 @@ impl Store {
         &self,
         request: i64,
         position: u32,
-        step: attempt::Step<Dropped>,
+        step: attempt::AttemptStep<Dropped>,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
         let (lineage, stops) = (self.lineage.subscribe(), self.stops.clone());
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
-            let intends = matches!(step, attempt::Step::Intend { .. });
+            let intends = matches!(step, attempt::AttemptStep::Intend { .. });
             let stopped = !lineage.borrow().executes_request(request.id);
             if intends && (stopped || pause_rows::in_force(tx, &stops, &request.policy)?.is_some()) {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;
-            let step = if unproven { attempt::Step::Skip(Dropped::Unproven) } else { step };
+            let step = if unproven { attempt::AttemptStep::Skip(Dropped::Unproven) } else { step };
             let Some((state, events)) = candidate::step_sessions(&candidate, step, now) else {
                 return Ok(None);
             };
@@ -205,7 +205,7 @@ impl Store {
 pub(super) fn insert(
     tx: &dyn Tx,
     request: &Request,
-    list: &[Shown],
+    list: &[CandidateSnapshot],
     each: &CandidateState,
 ) -> Result<i64, StoreError> {
     let id = tx.insert(
@@ -221,7 +221,7 @@ pub(super) fn insert(
             request.list_hash,
             request.swept_by.as_ref().map(json_text).transpose()?,
             time_text(request.created_at),
-            request.answer_within.num_seconds(),
+            request.approval_timeout.num_seconds(),
             request.state.word(),
             json_text(&request.state)?,
             request.approvals_needed,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step, Wish};
+use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -69,19 +69,19 @@ impl Store {
     pub async fn step_restoration(
         &self,
         id: i64,
-        step: Step,
+        step: RestoreStep,
         now: DateTime<Utc>,
     ) -> Result<Option<RestorationState>, StoreError> {
         let lineage = self.lineage.subscribe();
         self.write(move |tx| {
             let missing = || StoreError::Missing { table: "restoration", id: id.to_string() };
             let restoration = load(tx, id)?.ok_or_else(missing)?;
-            if matches!(step, Step::Intend { .. }) && !lineage.borrow().executes_restoration(id) {
+            if matches!(step, RestoreStep::Intend { .. }) && !lineage.borrow().executes_restoration(id) {
                 return Ok(None);
             }
-            let unproven =
-                matches!(step, Step::Intend { .. } | Step::Confirm(_)) && !is_proven(tx, &restoration)?;
-            let step = if unproven { Step::Skip(Skip::Unproven) } else { step };
+            let unproven = matches!(step, RestoreStep::Intend { .. } | RestoreStep::Confirm(_))
+                && !is_proven(tx, &restoration)?;
+            let step = if unproven { RestoreStep::Skip(Skip::Unproven) } else { step };
             let Some((state, events)) = restoration::step(&restoration, step, now) else {
                 return Ok(None);
             };
@@ -168,7 +168,9 @@ pub(super) fn supersede(tx: &dyn Tx, now: DateTime<Utc>) -> Result<(), StoreErro
         if restoration.state.was_tried() {
             continue;
         }
-        if let Some((state, events)) = restoration::step(&restoration, Step::Skip(Skip::Superseded), now) {
+        if let Some((state, events)) =
+            restoration::step(&restoration, RestoreStep::Skip(Skip::Superseded), now)
+        {
             set(tx, &restoration, &state, now)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
         }

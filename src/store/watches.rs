@@ -7,9 +7,9 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::Candidate;
-use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+use crate::domain::drift::{self, Back, DriftStep, End, Ours, Seen, Watch};
 use crate::domain::request::Request;
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 use crate::domain::undated::Sight;
 
 use super::audit::{self, AuditContext};
@@ -134,7 +134,7 @@ pub(super) fn begin(
     candidate: &Candidate,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Shown { id, login, .. } = &candidate.shown;
+    let CandidateSnapshot { id, login, .. } = &candidate.shown;
     tx.run("UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL", params![id.0, time_text(now), json_text(&End::SuspendedAnew)?])?;
     tx.run(
         "INSERT INTO watch (request, position, policy, provider, account_id, login, suspended_at, next_at)
@@ -163,18 +163,18 @@ pub(super) fn sweep_ended(tx: &dyn Tx, policy: &str, now: DateTime<Utc>) -> Resu
 fn take(
     tx: &dyn Tx,
     watch: &Watch,
-    step: Step,
+    step: DriftStep,
     batch: &mut Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (end, events) = match step {
-        Step::Watch { next_at, looked_at, failures } => {
+        DriftStep::Watch { next_at, looked_at, failures } => {
             let sql = "UPDATE watch SET next_at = ?2, looked_at = ?3, failures = ?4 WHERE id = ?1";
             return tx
                 .run(sql, params![watch.id, time_text(next_at), looked_at.map(time_text), failures])
                 .map(drop);
         }
-        Step::End(end, events) => (end, events),
+        DriftStep::End(end, events) => (end, events),
     };
     // Before anything is written: if the request can't be read, nothing is.
     let (request, _) = request_rows::need(tx, watch.request)?;
@@ -210,7 +210,7 @@ fn ours(tx: &dyn Tx, watch: &Watch) -> Result<Ours, StoreError> {
 
 pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
     let cells = Cells::of(row, "watch", "id")?;
-    let shown: Shown = cells.json("shown")?;
+    let shown: CandidateSnapshot = cells.json("shown")?;
     Ok(Watch {
         id: cells.get("id")?,
         request: cells.get("request")?,

@@ -15,7 +15,7 @@ use crate::domain::plan::{Guard, Verdict};
 use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::sweep::{Trigger, slot_key};
-use crate::domain::{schedule, waiting};
+use crate::domain::{backoff, schedule};
 use crate::identity::Terms;
 use crate::outbox::Outbox;
 use crate::request::Requests;
@@ -116,7 +116,7 @@ impl Sweeper {
         &self,
         policy: &Policy,
         key: &str,
-        by: &crate::domain::person::Known,
+        by: &crate::domain::person::Principal,
     ) -> anyhow::Result<StartedSweep> {
         let sweep = NewSweep {
             policy: policy.name.clone(),
@@ -142,7 +142,7 @@ impl Sweeper {
         let mut stopped = crate::services::lock(&self.stopped_sweeps);
         let (times, at) = stopped.entry(id).or_default();
         let (first, longest) = TRY_AGAIN_AFTER;
-        *at = self.s.clock.now() + waiting::doubled(first, *times, longest);
+        *at = self.s.clock.now() + backoff::doubled(first, *times, longest);
         *times += 1;
         tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it starts again");
         Some(*at)
@@ -151,7 +151,7 @@ impl Sweeper {
     /// Until when a sweep that was stopped does not start again. A clock that was put back delays nothing.
     fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
         let at = crate::services::lock(&self.stopped_sweeps).get(&id).map(|(_, at)| *at);
-        waiting::until_within(at, TRY_AGAIN_AFTER.1, self.s.clock.now())
+        backoff::until_within(at, TRY_AGAIN_AFTER.1, self.s.clock.now())
     }
 
     /// An error leaves the sweep as it was.
@@ -248,7 +248,7 @@ impl Sweeper {
             verdict: plan.verdict,
             pages,
             channel: policy.channel.clone(),
-            answer_within: policy.answer_within,
+            approval_timeout: policy.approval_timeout,
             approvals_needed: policy.approvals_needed,
             unknown,
             by_email,

@@ -23,14 +23,14 @@ use crate::identity::{
 };
 use crate::request::standing::restored_at;
 use crate::scheduler::Class;
-use crate::services::listings::Counter;
+use crate::services::listings::ListingProgress;
 use crate::services::lock;
 use crate::sweep::Sweeper;
 use crate::sweep::surveys::{Outcome, Running, Survey};
 
 /// The accounts of a directory that a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum KeepMode {
     /// Everybody, to be shown.
     Everybody,
     /// Accounts that their own record and protections don't settle: idle, in a grace period or unreadable.
@@ -61,10 +61,10 @@ struct Protections {
 }
 
 /// Takes a listing account by account: most are judged and forgotten at once.
-struct Sieve<'a> {
+struct CandidateFilter<'a> {
     protections: &'a Protections,
     rule: &'a Rule,
-    keep: Keep,
+    keep: KeepMode,
     now: DateTime<Utc>,
     sieved: Sieved,
 }
@@ -78,13 +78,13 @@ struct Sieved {
     by_email: BTreeMap<AccountId, String>,
 }
 
-impl Sieve<'_> {
+impl CandidateFilter<'_> {
     fn take(&mut self, account: Account) {
         let standing = self.protections.standing(&account);
         if standing.approver_by_email && account.is_of(&self.rule.user_type) {
             self.sieved.by_email.insert(account.id.clone(), account.login.clone());
         }
-        if self.keep == Keep::Unsettled
+        if self.keep == KeepMode::Unsettled
             && let Some(answer) = settled(&account, &standing, self.rule, self.now)
         {
             self.sieved.others.add(&answer, false);
@@ -101,7 +101,7 @@ impl Sieve<'_> {
 pub async fn survey(
     sweeper: &Sweeper,
     policy: &Policy,
-    keep: Keep,
+    keep: KeepMode,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Survey> {
     let rule = &policy.rule;
@@ -167,20 +167,22 @@ pub async fn survey(
 async fn listed(
     sweeper: &Sweeper,
     policy: &Policy,
-    keep: Keep,
+    keep: KeepMode,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(u32, Sieved)> {
     let rule = &policy.rule;
     let protections = protections(sweeper, policy, now).await?;
-    let mut sieve = Sieve { protections: &protections, rule, keep, now, sieved: Sieved::default() };
+    let mut filter =
+        CandidateFilter { protections: &protections, rule, keep, now, sieved: Sieved::default() };
     let before = sweeper.s.store.past(&policy.name, rule).await?.previous_population;
-    let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
+    let mut counter =
+        ListingProgress::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
     let mut take = |account| {
         counter.one_more();
-        sieve.take(account);
+        filter.take(account);
     };
     let pages = sweeper.s.provider(&rule.provider).list(rule, &mut take).await?;
-    Ok((pages, sieve.sieved))
+    Ok((pages, filter.sieved))
 }
 
 /// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
@@ -372,7 +374,7 @@ impl Sweeper {
             other.abort.abort();
         }
         let (this, its_policy) = (Arc::clone(self), policy.clone());
-        let work = async move { survey(&this, &its_policy, Keep::Unsettled, this.s.clock.now()).await };
+        let work = async move { survey(&this, &its_policy, KeepMode::Unsettled, this.s.clock.now()).await };
         let task = self.surveys.tasks.spawn(Class::Sweep.run(work).in_current_span());
         let abort = task.abort_handle();
         let result = Arc::new(tokio::sync::Mutex::new(task));

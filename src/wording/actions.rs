@@ -5,8 +5,8 @@
 //! back is looked up, never trusted.
 
 use crate::chat::{Button, MenuItem};
-use crate::domain::concern::Answer;
 use crate::domain::draft::{Change, Sort};
+use crate::domain::outreach::OutreachAnswer;
 
 /// Defines an enum of what has a word of its own on the wire, with the list of all of it.
 macro_rules! words {
@@ -123,7 +123,7 @@ pub enum ButtonAction {
         /// The question.
         question: i64,
         /// What is answered.
-        answer: Answer,
+        answer: OutreachAnswer,
     },
     /// Asks a command in place of the answer on which the button stands, with the rights of the person who presses.
     Command {
@@ -210,7 +210,7 @@ impl ButtonAction {
             (ActionName::Row | ActionName::Sweep, Some(_)) => return None,
             (ActionName::Answer, _) => {
                 let (question, answer) = value.split_once(':')?;
-                ButtonAction::Answer { question: question.parse().ok()?, answer: Answer::of(answer)? }
+                ButtonAction::Answer { question: question.parse().ok()?, answer: OutreachAnswer::of(answer)? }
             }
             (ActionName::Command, name) => {
                 ButtonAction::Command { name: name.unwrap_or_default().to_owned(), line: value.to_owned() }

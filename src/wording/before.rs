@@ -2,12 +2,12 @@
 
 use crate::chat::{Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::wording::card_view::View;
+use crate::wording::card_view::CardView;
 use crate::wording::layout::cut;
 use crate::wording::mention;
 
 /// Says whether the account was on earlier lists, and that the last of them was denied.
-pub(crate) fn earlier(view: &View, candidate: &Candidate) -> Text {
+pub(crate) fn earlier(view: &CardView, candidate: &Candidate) -> Text {
     let text = Text::plain(match candidate.shown.pending_sweeps {
         0 => " · new on the list".to_owned(),
         1 => " · also on the previous list".to_owned(),
@@ -17,7 +17,7 @@ pub(crate) fn earlier(view: &View, candidate: &Candidate) -> Text {
 }
 
 /// Returns the denial of the last list that the account was on.
-pub(crate) fn denied(view: &View, candidate: &Candidate) -> Option<Text> {
+pub(crate) fn denied(view: &CardView, candidate: &Candidate) -> Option<Text> {
     let (request, decision) = view.before.denied.get(&candidate.shown.id)?;
     let text = Text::plain("; denied by ").and(mention(&decision.by)).then(format!(" in request {request}"));
     Some(match &decision.reason {
@@ -27,7 +27,7 @@ pub(crate) fn denied(view: &View, candidate: &Candidate) -> Option<Text> {
 }
 
 /// Says that somebody exempted an account that waits for the decision.
-pub(crate) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
+pub(crate) fn exempted(view: &CardView, candidate: &Candidate) -> Option<Text> {
     let waits = matches!(candidate.state, CandidateState::Proposed | CandidateState::Previewed)
         && view.request.state.awaits_decision();
     let granted = view.before.exempted.get(&candidate.shown.id).filter(|_| waits)?;
@@ -43,7 +43,7 @@ pub(crate) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
 }
 
 /// Returns the accounts that no decision was about so far: what is denied is not pending.
-pub(crate) fn pending<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Candidate> {
+pub(crate) fn pending<'a>(view: &CardView<'a>) -> impl Iterator<Item = &'a Candidate> {
     let denied = &view.before.denied;
     view.candidates.iter().filter(|one| !denied.contains_key(&one.shown.id))
 }

@@ -4,7 +4,7 @@ use crate::chat::{Button, Confirm, Tone};
 use crate::domain::request::{FirstApproval, Request, RequestState};
 use crate::wording::accounts;
 use crate::wording::actions::{ButtonAction, PageTurn, RequestAction};
-use crate::wording::card_view::{View, about_request, in_both, in_state, needs_two};
+use crate::wording::card_view::{CardView, about_request, in_both, in_state, needs_two};
 
 /// The buttons that turn pages.
 pub(crate) fn pages(request: &Request, page: usize, pages: usize) -> Vec<Button> {
@@ -22,7 +22,7 @@ pub(crate) fn pages(request: &Request, page: usize, pages: usize) -> Vec<Button>
 }
 
 /// The buttons that decide something, as the request stands.
-pub(crate) fn decisions(view: &View) -> Vec<Button> {
+pub(crate) fn decisions(view: &CardView) -> Vec<Button> {
     let all = view.candidates.len();
     match &view.request.state {
         RequestState::Preview => vec![go_live(view)],
@@ -44,19 +44,19 @@ pub(crate) fn decisions(view: &View) -> Vec<Button> {
     }
 }
 
-fn button(view: &View, what: RequestAction, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
+fn button(view: &CardView, what: RequestAction, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
     Button { tone, confirm, ..about_request(what, view.request).button(label) }
 }
 
 /// Returns two buttons: one denies, whatever else works; the other one asks why first.
-fn deny(view: &View) -> [Button; 2] {
+fn deny(view: &CardView) -> [Button; 2] {
     [
         button(view, RequestAction::Deny, "Deny all", Tone::Neutral, None),
         button(view, RequestAction::DenyWhy, "Deny all, say why…", Tone::Neutral, None),
     ]
 }
 
-fn go_live(view: &View) -> Button {
+fn go_live(view: &CardView) -> Button {
     let confirm = Confirm {
         title: "Take this rule live?".into(),
         text: "The bot sweeps again now and asks the approvers. Nobody is suspended without them.".into(),
@@ -66,7 +66,7 @@ fn go_live(view: &View) -> Button {
     button(view, RequestAction::GoLive, "Looks right, go live", Tone::Primary, Some(confirm))
 }
 
-fn release(view: &View, count: usize) -> Button {
+fn release(view: &CardView, count: usize) -> Button {
     let confirm = Confirm {
         title: "Release this sweep?".into(),
         text: format!(
@@ -83,7 +83,7 @@ fn these(count: usize) -> String {
     if count == 1 { "This person".into() } else { format!("These {count} people") }
 }
 
-fn suspend(view: &View, count: usize) -> Button {
+fn suspend(view: &CardView, count: usize) -> Button {
     let text = if needs_two(view) {
         format!(
             "{} will not be able to sign in if a second person approves too. Nobody is suspended until then, and you \
@@ -100,7 +100,7 @@ fn suspend(view: &View, count: usize) -> Button {
     suspend_button(view, count, text)
 }
 
-fn suspend_button(view: &View, count: usize, text: String) -> Button {
+fn suspend_button(view: &CardView, count: usize, text: String) -> Button {
     let confirm = Confirm {
         title: format!("Suspend {}?", accounts(count)),
         text,
@@ -111,7 +111,7 @@ fn suspend_button(view: &View, count: usize, text: String) -> Button {
     button(view, RequestAction::Suspend, &label, Tone::Danger, Some(confirm))
 }
 
-fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
+fn second_of_two(view: &CardView, first: &FirstApproval) -> Vec<Button> {
     let count = in_both(view, first);
     let text = format!(
         "You are the second person: {} will not be able to sign in until someone restores them. \
@@ -124,7 +124,7 @@ fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
     suspend.into_iter().chain([choose]).chain(deny(view)).chain([take_back]).collect()
 }
 
-fn retry(view: &View, failed: usize) -> Option<Button> {
+fn retry(view: &CardView, failed: usize) -> Option<Button> {
     let confirm = Confirm {
         title: format!("Retry {}?", accounts(failed)),
         text: format!(
@@ -143,7 +143,7 @@ fn retry(view: &View, failed: usize) -> Option<Button> {
 }
 
 /// Somebody has to be able to carry it out: without its policy there is nothing to ask.
-fn ask_again(view: &View) -> Option<Button> {
+fn ask_again(view: &CardView) -> Option<Button> {
     let offered = view.request.asked_again.is_none() && view.policy.is_some();
     offered.then(|| button(view, RequestAction::AskAgain, "Ask again with fresh data", Tone::Neutral, None))
 }

@@ -6,7 +6,7 @@ use crate::chat::{Block, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
-use crate::wording::card_view::{View, in_both, in_state, needs_two, selected};
+use crate::wording::card_view::{CardView, in_both, in_state, needs_two, selected};
 use crate::wording::layout::{cut, starts};
 use crate::wording::{
     accounts, backlog, before, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words,
@@ -18,7 +18,7 @@ use crate::wording::{
 const MANY_LEFT: usize = 20;
 
 /// Renders the card.
-pub fn card(view: &View) -> Card {
+pub fn card(view: &CardView) -> Card {
     let mut blocks = vec![
         Block::Header(title(view)),
         Block::Section(question(view)),
@@ -45,7 +45,7 @@ pub fn card(view: &View) -> Card {
 }
 
 /// Where in the list each page starts: as many people as fit, so that nobody is left out for their neighbours' names.
-fn page_starts(view: &View) -> Vec<usize> {
+fn page_starts(view: &CardView) -> Vec<usize> {
     starts(
         view.candidates.iter().map(|candidate| row_chars(view, candidate)),
         view.room.card_rows,
@@ -53,7 +53,7 @@ fn page_starts(view: &View) -> Vec<usize> {
     )
 }
 
-fn row_chars(view: &View, candidate: &Candidate) -> usize {
+fn row_chars(view: &CardView, candidate: &Candidate) -> usize {
     let shown = &candidate.shown;
     let long = |words: &str| view.room.of_words(words);
     let row = view.room.row_chars;
@@ -79,7 +79,7 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     row + names + sign + error + back + said + before
 }
 
-fn title(view: &View) -> String {
+fn title(view: &CardView) -> String {
     let count = accounts(view.candidates.len());
     match &view.request.state {
         RequestState::Preview => format!("Preview: {count} would be proposed"),
@@ -106,7 +106,7 @@ fn title(view: &View) -> String {
     }
 }
 
-fn question(view: &View) -> Text {
+fn question(view: &CardView) -> Text {
     let text = Text::plain("Policy ")
         .with(Span::Code(view.request.policy.clone()))
         .then(": ")
@@ -119,7 +119,7 @@ fn question(view: &View) -> Text {
     }
 }
 
-fn state_line(view: &View) -> Text {
+fn state_line(view: &CardView) -> Text {
     let request = view.request;
     match &request.state {
         RequestState::Preview => stopped(view, " It can't go live until an admin resumes the policy. ").then(
@@ -155,7 +155,7 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Completed { decision, at, first, retry, retry_first } => {
             let finished = Text::plain(" Finished ").with(Span::Time(*at)).then(".");
-            let holds = |wish: &&Decision| wish.at + request.answer_within > view.now;
+            let holds = |wish: &&Decision| wish.at + request.approval_timeout > view.now;
             let finished = match retry_first.as_deref().filter(holds) {
                 Some(wish) => finished
                     .then(" ")
@@ -163,7 +163,7 @@ fn state_line(view: &View) -> Text {
                     .then(" asked for a retry, ")
                     .with(Span::Time(wish.at))
                     .then(". It waits for a second person until ")
-                    .with(Span::Time(wish.at + request.answer_within))
+                    .with(Span::Time(wish.at + request.approval_timeout))
                     .then("."),
                 None => finished,
             };
@@ -191,7 +191,7 @@ fn state_line(view: &View) -> Text {
 }
 
 /// What has happened to an open question besides being asked: a pause, a release.
-fn what_holds_for_it(view: &View) -> Text {
+fn what_holds_for_it(view: &CardView) -> Text {
     let paused = stopped(view, " Nothing can be approved until an admin resumes the policy. ");
     let released = view.request.release.as_ref().map(|release| {
         Text::plain("Released by ")
@@ -204,12 +204,12 @@ fn what_holds_for_it(view: &View) -> Text {
 }
 
 /// What a pause that is in force stops.
-fn stopped(view: &View, what: &str) -> Text {
+fn stopped(view: &CardView, what: &str) -> Text {
     view.paused.map(|pause| pauses::in_force(pause).then(what)).unwrap_or_default()
 }
 
 /// The first of two approvals, and what it left out.
-fn approved_first(view: &View, first: &FirstApproval) -> Text {
+fn approved_first(view: &CardView, first: &FirstApproval) -> Text {
     let waits = " A second person must approve too; the accounts that both select are suspended.";
     let more = match in_both(view, first) {
         0 => Text::plain(" ").and(nothing_selected(&first.decision)),
@@ -252,7 +252,7 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
 }
 
 /// Whether and how an ended request was asked again.
-fn asked_again(view: &View) -> Text {
+fn asked_again(view: &CardView) -> Text {
     let Some(AskedAgain { decision, became }) = &view.request.asked_again else {
         return Text::default();
     };
@@ -296,7 +296,7 @@ fn decided(verb: &str, decision: &Decision, more: Text) -> Text {
     }
 }
 
-fn progress(view: &View) -> String {
+fn progress(view: &CardView) -> String {
     let due = in_state(view, "due");
     let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
     let sessions = view.candidates.iter().filter(|one| one.state.sessions_due_at(view.now).is_some()).count();
@@ -312,13 +312,13 @@ fn progress(view: &View) -> String {
 }
 
 /// Where many are left, and nothing stands in their way, how long they will take by how long the others took.
-fn time_left(view: &View, done: usize, due: usize) -> Option<Duration> {
+fn time_left(view: &CardView, done: usize, due: usize) -> Option<Duration> {
     let goes_on = view.obstacle.is_none() && view.paused.is_none() && due >= MANY_LEFT;
-    let decision = view.request.state.mandate().filter(|_| goes_on)?;
+    let decision = view.request.state.authorization().filter(|_| goes_on)?;
     progress::time_left(u32::try_from(done).ok()?, u32::try_from(due).ok()?, view.now - decision.at)
 }
 
-fn person(view: &View, candidate: &Candidate) -> Text {
+fn person(view: &CardView, candidate: &Candidate) -> Text {
     let shown = &candidate.shown;
     let evidence = &shown.evidence;
     let mut text = shown_who(shown).then("\n");
@@ -375,7 +375,7 @@ fn person(view: &View, candidate: &Candidate) -> Text {
     }
 }
 
-fn outcome(view: &View, candidate: &Candidate) -> Text {
+fn outcome(view: &CardView, candidate: &Candidate) -> Text {
     let mut candidate = candidate.clone();
     if let CandidateState::Failed { error, .. } = &mut candidate.state {
         *error = cut(error);
@@ -394,7 +394,7 @@ fn mark(state: &CandidateState) -> &'static str {
     }
 }
 
-fn summary(view: &View) -> Text {
+fn summary(view: &CardView) -> Text {
     let request = view.request;
     let count = accounts(view.candidates.len());
     let policy = &request.policy;

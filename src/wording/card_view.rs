@@ -8,9 +8,9 @@ use crate::chat::{Button, MessageRef, Room};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::Question;
 use crate::domain::deciders::Deciders;
 use crate::domain::exemption::Granted;
+use crate::domain::outreach::OutreachQuestion;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
@@ -20,7 +20,7 @@ use crate::identity::Terms;
 use crate::wording::actions::{ButtonAction, RequestAction};
 
 /// All that a card shows.
-pub struct View<'a> {
+pub struct CardView<'a> {
     /// The request.
     pub request: &'a Request,
     /// Its candidates, in order.
@@ -44,7 +44,7 @@ pub struct View<'a> {
     /// The card of the request that took this one's place, if it stands.
     pub successor: Option<&'a MessageRef>,
     /// What the people concerned were asked, and what they said.
-    pub questions: &'a [Question],
+    pub questions: &'a [OutreachQuestion],
     /// Who can decide, as far as that was looked up.
     pub deciders: Option<&'a Deciders>,
     /// The accounts that the sweep left out because their profile has an approver's e-mail address.
@@ -58,24 +58,24 @@ pub struct View<'a> {
 }
 
 /// Whether the question needs two people's approvals, as it was asked or as the policy wants today.
-pub(crate) fn needs_two(view: &View) -> bool {
+pub(crate) fn needs_two(view: &CardView) -> bool {
     let today = view.policy.map_or(1, |policy| policy.approvals_needed);
     view.request.approvals_needed.max(today) > 1
 }
 
 /// How many accounts would be suspended if the second person selected everybody.
-pub(crate) fn in_both(view: &View, first: &FirstApproval) -> usize {
+pub(crate) fn in_both(view: &CardView, first: &FirstApproval) -> usize {
     let selected =
         |one: &&Candidate| one.state == CandidateState::Proposed && !first.keep.contains(&one.position);
     view.candidates.iter().filter(selected).count()
 }
 
 /// How many accounts the approval selected.
-pub(crate) fn selected(view: &View) -> usize {
+pub(crate) fn selected(view: &CardView) -> usize {
     view.candidates.len() - in_state(view, "kept")
 }
 
-pub(crate) fn in_state(view: &View, word: &str) -> usize {
+pub(crate) fn in_state(view: &CardView, word: &str) -> usize {
     view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
 }
 

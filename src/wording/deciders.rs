@@ -3,7 +3,7 @@
 use crate::chat::{Card, MessageRef, Span, Text};
 use crate::domain::deciders::{Lack, Unable};
 use crate::domain::request::Request;
-use crate::wording::card_view::View;
+use crate::wording::card_view::CardView;
 use crate::wording::layout::spoken;
 
 /// How many people and groups that can't decide one text names.
@@ -38,9 +38,10 @@ pub fn unable_in_words(unable: &[Unable]) -> Text {
 }
 
 /// Says that nobody can answer the question of a card, or too few people.
-pub(crate) fn lack_on(view: &View) -> Option<Text> {
+pub(crate) fn lack_on(view: &CardView) -> Option<Text> {
     let (deciders, policy) = (view.deciders?, view.policy?);
-    let lack = deciders.lack(view.request, view.candidates, policy.approvals_needed, &policy.own_accounts)?;
+    let lack =
+        deciders.lack(view.request, view.candidates, policy.approvals_needed, &policy.account_owners)?;
     Some(on_card(lack, &deciders.unable))
 }
 

@@ -4,16 +4,16 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, Span, Text};
 use crate::domain::digest::Tally;
-use crate::domain::settings::Period;
+use crate::domain::settings::DigestPeriod;
 use crate::wording::history::to_decide;
 use crate::wording::{accounts, counted};
 
 /// All that a digest tells.
-pub struct View<'a> {
+pub struct DigestView<'a> {
     /// The policy's name.
     pub policy: &'a str,
     /// A week or a month.
-    pub period: Period,
+    pub period: DigestPeriod,
     /// From when on.
     pub since: DateTime<Utc>,
     /// Until when.
@@ -29,11 +29,11 @@ pub struct View<'a> {
 }
 
 /// Renders the digest. All numbers are text; the summary has those that matter most.
-pub fn card(view: &View) -> Card {
+pub fn card(view: &DigestView) -> Card {
     let tally = view.tally;
     let period = match view.period {
-        Period::Weekly => "the last week",
-        Period::Monthly => "the last month",
+        DigestPeriod::Weekly => "the last week",
+        DigestPeriod::Monthly => "the last month",
     };
     let proposed = match (tally.proposed, tally.suspended) {
         (0, 0) => "no account proposed".to_owned(),
@@ -45,8 +45,8 @@ pub fn card(view: &View) -> Card {
     };
     let summary = Text::plain(format!("{} in {period}: {proposed}. {open}.", view.policy));
     let title = match view.period {
-        Period::Weekly => format!("Weekly digest: {}", view.policy),
-        Period::Monthly => format!("Monthly digest: {}", view.policy),
+        DigestPeriod::Weekly => format!("Weekly digest: {}", view.policy),
+        DigestPeriod::Monthly => format!("Monthly digest: {}", view.policy),
     };
     let span = Text::default().with(Span::Date(view.since)).then(" to ").with(Span::Date(view.until));
     let mut blocks = vec![Block::Header(title), Block::Context(span)];
@@ -105,7 +105,7 @@ fn decided(tally: &Tally) -> Text {
     }
 }
 
-fn ahead(view: &View) -> Text {
+fn ahead(view: &DigestView) -> Text {
     let some = |count: usize, none: &str, one: &str, many: &str| match count {
         0 => none.to_owned(),
         count => counted(count, one, many),

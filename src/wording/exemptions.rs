@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, ChatWord, MessageRef, Span, Text};
 use crate::domain::account::Account;
-use crate::domain::attempt::{Attempt, Trouble};
+use crate::domain::attempt::{Attempt, RetryState};
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
@@ -154,7 +154,7 @@ pub fn restore_asked(
             let text =
                 text.then(" is already being restored: ").and(mention(&before.wish.by)).then(" asked for it");
             match &before.state {
-                RestorationState::Due(Attempt { trouble: Trouble { error: Some(error), .. }, .. }) => {
+                RestorationState::Due(Attempt { trouble: RetryState { error: Some(error), .. }, .. }) => {
                     text.then(". It waits because of an error: ").sentence(error)
                 }
                 RestorationState::Due { .. }

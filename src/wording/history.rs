@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 
 use crate::chat::{Block, Card, Room, Span, Text};
 use crate::domain::audit::AuditEvent;
+use crate::domain::date_range::{Misread, UNDERSTOOD};
 use crate::domain::digest::Tally;
-use crate::domain::report::{Listing, Report, SLICES_MAX, Slice, Step};
-use crate::domain::when::{Misread, UNDERSTOOD};
+use crate::domain::report::{Listing, Report, ReportStep, SLICES_MAX, Slice};
 use crate::store::Verified;
 use crate::wording::answers::{ask_button, event_line};
 use crate::wording::layout::{list, starts};
@@ -318,7 +318,7 @@ fn is_quiet(slice: &Slice) -> bool {
     slice.listing.is_none() && slice.tally == Tally::default()
 }
 
-fn slices_line(slices: &[Slice], step: Step) -> Option<Text> {
+fn slices_line(slices: &[Slice], step: ReportStep) -> Option<Text> {
     let (slice, last) = (slices.first()?, slices.last()?);
     let text = Text::default().with(Span::Bold(slices_name(slice.day, last.day, step))).then(": ");
     if is_quiet(slice) {
@@ -336,10 +336,10 @@ fn slices_line(slices: &[Slice], step: Step) -> Option<Text> {
 }
 
 /// Names the week or month of each of two days, and those between them: "Week of 6 Jul", "Jul 2026 to Sep 2026".
-fn slices_name(first: NaiveDate, last: NaiveDate, step: Step) -> String {
+fn slices_name(first: NaiveDate, last: NaiveDate, step: ReportStep) -> String {
     let (one, many, day) = match step {
-        Step::Week => ("Week of ", "Weeks of ", "%-d %b"),
-        Step::Month => ("", "", "%b %Y"),
+        ReportStep::Week => ("Week of ", "Weeks of ", "%-d %b"),
+        ReportStep::Month => ("", "", "%b %Y"),
     };
     let named = |date: NaiveDate| date.format(day).to_string();
     if first == last {
@@ -352,8 +352,8 @@ fn slices_name(first: NaiveDate, last: NaiveDate, step: Step) -> String {
 /// What the picture of a report shows, for who can't see it.
 pub fn picture_alt(report: &Report) -> String {
     let each = match report.step {
-        Step::Week => "week",
-        Step::Month => "month",
+        ReportStep::Week => "week",
+        ReportStep::Month => "month",
     };
     let mut alt = format!("Four line charts of {}, {}, per {each}. ", report.policy, days(report));
     alt += &in_total(report);

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
-use crate::domain::person::Known;
+use crate::domain::person::Principal;
 use crate::wording::actions::ButtonAction;
 use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
 use crate::wording::{card_view, counted, events, exemptions, mention};
@@ -22,13 +22,13 @@ pub const TRENDS_MAX: usize = 3;
 const ADMINS_MAX: usize = 5;
 
 /// All that the dashboard shows.
-pub struct View<'a> {
+pub struct HomeView<'a> {
     /// What the bot depends on.
     pub health: &'a Health,
     /// The policies that the person may see.
     pub policies: &'a [PolicyStatus<'a>],
     /// What the person is to each of them.
-    pub roles: Vec<&'a Known>,
+    pub roles: Vec<&'a Principal>,
     /// The trend picture of each policy that has one.
     pub trends: Vec<Block>,
     /// Exemptions that end soon, the next first.
@@ -42,7 +42,7 @@ pub struct View<'a> {
 }
 
 /// The dashboard.
-pub fn dashboard(view: &View) -> Home {
+pub fn dashboard(view: &HomeView) -> Home {
     let mut blocks = vec![header(), Block::Section(health_line(view.health)), Block::Section(rights(view))];
     if view.unsure {
         blocks.push(Block::Section(answers::left_out()));
@@ -76,7 +76,7 @@ fn header() -> Block {
 }
 
 /// "You are an approver of contractors, and a viewer of staff."
-fn rights(view: &View) -> Text {
+fn rights(view: &HomeView) -> Text {
     let mut text = Text::plain("You are ");
     let last = view.policies.len().saturating_sub(1);
     for (index, (status, known)) in view.policies.iter().zip(&view.roles).enumerate() {
@@ -96,7 +96,7 @@ fn rights(view: &View) -> Text {
     text.then(".")
 }
 
-fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
+fn buttons(status: &PolicyStatus, known: &Principal) -> Vec<Button> {
     let name = &status.policy.name;
     let confirm = Confirm {
         title: format!("Sweep {name} now?"),

@@ -1,7 +1,7 @@
 //! Says what the bot doesn't understand in a command, and what to write instead.
 
 use crate::chat::{Span, Text};
-use crate::domain::when::Misread;
+use crate::domain::date_range::Misread;
 use crate::wording::history;
 
 fn code(words: impl Into<String>) -> Span {

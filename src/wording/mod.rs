@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 use crate::chat::{Span, Text};
 use crate::domain::account::{Account, AccountStatus, NotSuspendable};
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
-use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
+use crate::domain::attempt::{Attempt, Confirmation, Dropped, RetryState, Sessions, Unproven};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
@@ -43,7 +43,7 @@ use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sighting::{Sign, Way};
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 use crate::identity::Terms;
 use crate::identity::watched::Problem;
 use crate::wording::layout::cut;
@@ -167,12 +167,12 @@ pub fn who(name: &str, login: &str) -> Text {
     }
 }
 
-pub(crate) fn shown_who(shown: &Shown) -> Text {
+pub(crate) fn shown_who(shown: &CandidateSnapshot) -> Text {
     who(&shown.name, &shown.login)
 }
 
 /// The organisation and the manager, as far as the profile names them.
-pub(crate) fn belongs_to(shown: &Shown) -> Text {
+pub(crate) fn belongs_to(shown: &CandidateSnapshot) -> Text {
     let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
     let mut text = Text::default();
     if let Some(organization) = named(&shown.organization) {
@@ -325,7 +325,7 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
     let text = Text::plain("; its sessions ");
     match sessions {
         Sessions::Left => Text::default(),
-        Sessions::Due(Attempt { trouble: Trouble { error: Some(error), .. }, .. }) => {
+        Sessions::Due(Attempt { trouble: RetryState { error: Some(error), .. }, .. }) => {
             text.then("have not ended yet; the last error: ").quoted(cut(error))
         }
         Sessions::Due { .. } => text.then("are being ended"),
@@ -454,7 +454,7 @@ mod tests {
     }
 
     fn waiting_for(pending_sweeps: u32) -> Candidate {
-        let shown = Shown { pending_sweeps, ..shown(at(41)) };
+        let shown = CandidateSnapshot { pending_sweeps, ..shown(at(41)) };
         Candidate { position: 0, shown, state: CandidateState::Proposed }
     }
 

@@ -7,9 +7,9 @@ use crate::domain::attempt::Sessions;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::{Counts, Guard};
 use crate::domain::policy::Rule;
+use crate::domain::reminders::Kind;
 use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::settings::People;
-use crate::domain::silence::Kind;
 use crate::identity::Terms;
 use crate::wording::layout::{spoken, starts};
 use crate::wording::{

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::{Answer, Answered, Asking, Question, Refusal, manager_of};
+use crate::domain::outreach::{Answered, Asking, OutreachAnswer, OutreachQuestion, Refusal, manager_of};
 use crate::domain::request::{Request, RequestState};
-use crate::domain::template::{Field, Piece, Role, Template};
+use crate::domain::template::{Field, OutreachRole, Piece, Template};
 use crate::identity::Terms;
 use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
@@ -22,13 +22,13 @@ pub struct Message<'a> {
     /// The request.
     pub request: &'a Request,
     /// As what they are asked.
-    pub role: Role,
+    pub role: OutreachRole,
     /// The policy's wording.
     pub wording: &'a Template,
     /// Their name.
     pub name: &'a str,
     /// The accounts, with the questions about them; at most [`PEOPLE_MAX`].
-    pub about: Vec<(&'a Question, &'a Candidate)>,
+    pub about: Vec<(&'a OutreachQuestion, &'a Candidate)>,
 }
 
 /// Renders the message.
@@ -39,8 +39,8 @@ pub fn message(message: &Message) -> Card {
         let idle =
             idle_in_words(&evidence.idle, evidence.last_sign_in, &message.request.rule, evidence.looked_at);
         let who = match message.role {
-            Role::Person => Text::default().login_as_name(&candidate.shown.login),
-            Role::Manager => shown_who(&candidate.shown),
+            OutreachRole::Person => Text::default().login_as_name(&candidate.shown.login),
+            OutreachRole::Manager => shown_who(&candidate.shown),
         };
         let mut line = who.then("\n").and(idle);
         if let Some(answered) = question.state.answered() {
@@ -61,15 +61,15 @@ pub fn message(message: &Message) -> Card {
 
 fn summary(message: &Message) -> Text {
     let text = match (message.role, message.about.first()) {
-        (Role::Person, Some((_, candidate))) => {
+        (OutreachRole::Person, Some((_, candidate))) => {
             let evidence = &candidate.shown.evidence;
             let idle = idle_for(&evidence.idle, evidence.looked_at);
             Text::plain(format!(
                 "Your account has not been used for {idle} and may be suspended. Do you still need it?"
             ))
         }
-        (Role::Person, None) => Text::plain("Your account may be suspended. Do you still need it?"),
-        (Role::Manager, _) => Text::plain(format!(
+        (OutreachRole::Person, None) => Text::plain("Your account may be suspended. Do you still need it?"),
+        (OutreachRole::Manager, _) => Text::plain(format!(
             "{} may be suspended. {} you?",
             counted(message.about.len(), "account in your team", "accounts in your team"),
             if message.about.len() == 1 {
@@ -100,50 +100,52 @@ fn filled_in(message: &Message) -> Text {
 
 fn days(message: &Message) -> String {
     match (message.role, message.about.first()) {
-        (Role::Person, Some((_, candidate))) => {
+        (OutreachRole::Person, Some((_, candidate))) => {
             let evidence = &candidate.shown.evidence;
             idle_for(&evidence.idle, evidence.looked_at)
         }
-        (Role::Person, None) | (Role::Manager, _) => period(message.request.rule.inactive_after),
+        (OutreachRole::Person, None) | (OutreachRole::Manager, _) => {
+            period(message.request.rule.inactive_after)
+        }
     }
 }
 
 /// What can still be said: a person says one thing once, a manager may think again.
-fn buttons(question: &Question, candidate: &Candidate) -> Vec<Button> {
+fn buttons(question: &OutreachQuestion, candidate: &Candidate) -> Vec<Button> {
     let given = question.state.answered().map(|answered| answered.answer);
     let whose =
         if candidate.shown.name.trim().is_empty() { &candidate.shown.login } else { &candidate.shown.name };
-    let button = |answer: Answer, label: &str, about: String| {
+    let button = |answer: OutreachAnswer, label: &str, about: String| {
         let action = ButtonAction::Answer { question: question.id, answer };
         Button { about: Some(about), ..action.button(label) }
     };
     let all = match question.role {
-        Role::Person => {
+        OutreachRole::Person => {
             vec![(
-                Answer::Needed,
-                button(Answer::Needed, "I still need this", "I still need this account".into()),
+                OutreachAnswer::Needed,
+                button(OutreachAnswer::Needed, "I still need this", "I still need this account".into()),
             )]
         }
-        Role::Manager => vec![
+        OutreachRole::Manager => vec![
             (
-                Answer::StillHere,
+                OutreachAnswer::StillHere,
                 button(
-                    Answer::StillHere,
+                    OutreachAnswer::StillHere,
                     "Still working with us",
                     format!("{whose} is still working with us"),
                 ),
             ),
-            (Answer::Left, button(Answer::Left, "Has left", format!("{whose} has left"))),
+            (OutreachAnswer::Left, button(OutreachAnswer::Left, "Has left", format!("{whose} has left"))),
         ],
     };
     all.into_iter().filter(|(answer, _)| Some(*answer) != given).map(|(_, button)| button).collect()
 }
 
-fn words(answer: Answer) -> &'static str {
+fn words(answer: OutreachAnswer) -> &'static str {
     match answer {
-        Answer::Needed => "I still need this",
-        Answer::StillHere => "still working with us",
-        Answer::Left => "has left",
+        OutreachAnswer::Needed => "I still need this",
+        OutreachAnswer::StillHere => "still working with us",
+        OutreachAnswer::Left => "has left",
     }
 }
 
@@ -153,29 +155,31 @@ fn said(answered: &Answered) -> Text {
 
 /// What a card says under a person: what they and their manager said, or why neither could be asked. `None` if there is
 /// nothing to say.
-pub fn evidence(questions: &[Question], candidate: &Candidate, terms: Terms) -> Option<Text> {
+pub fn evidence(questions: &[OutreachQuestion], candidate: &Candidate, terms: Terms) -> Option<Text> {
     let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
     let lines = about.filter_map(|question| line(question, candidate, terms));
     lines.reduce(|text, line| text.then("\n").and(line))
 }
 
-fn line(question: &Question, candidate: &Candidate, terms: Terms) -> Option<Text> {
+fn line(question: &OutreachQuestion, candidate: &Candidate, terms: Terms) -> Option<Text> {
     let (subject, plain) = match question.role {
-        Role::Person => ("says: ", ""),
-        Role::Manager => ("manager ", "manager "),
+        OutreachRole::Person => ("says: ", ""),
+        OutreachRole::Manager => ("manager ", "manager "),
     };
     Some(match &question.state {
         Asking::Asked { answered: Some(answered), .. } => match question.role {
-            Role::Person => Text::plain(subject).and(said(answered)),
-            Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
+            OutreachRole::Person => Text::plain(subject).and(said(answered)),
+            OutreachRole::Manager => {
+                Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered))
+            }
         },
         Asking::NotFound => match (question.role, manager_of(&candidate.shown)) {
-            (Role::Person, _) => Text::plain("not found in ").chat_name(),
-            (Role::Manager, None) => Text::plain(format!("{} names no manager", terms.name)),
-            (Role::Manager, Some(named)) if named.contains('@') => {
+            (OutreachRole::Person, _) => Text::plain("not found in ").chat_name(),
+            (OutreachRole::Manager, None) => Text::plain(format!("{} names no manager", terms.name)),
+            (OutreachRole::Manager, Some(named)) if named.contains('@') => {
                 Text::plain("manager not found in ").chat_name()
             }
-            (Role::Manager, Some(_)) => Text::plain("manager could not be identified"),
+            (OutreachRole::Manager, Some(_)) => Text::plain("manager could not be identified"),
         },
         Asking::Failed { error } => {
             Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::layout::cut(error))
@@ -185,7 +189,7 @@ fn line(question: &Question, candidate: &Candidate, terms: Terms) -> Option<Text
 }
 
 /// Thanks for an answer.
-pub fn thanks(request: &Request, answer: Answer) -> Text {
+pub fn thanks(request: &Request, answer: OutreachAnswer) -> Text {
     let text = Text::plain("Thank you. Recorded: ")
         .then(words(answer))
         .then(". The approvers of ")

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::chat::{Card, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
-use crate::domain::person::Stranger;
+use crate::domain::person::Denied;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 use crate::identity::Terms;
 use crate::wording::exemptions::no_email;
@@ -231,15 +231,15 @@ pub fn retried(request: &Request) -> Text {
 }
 
 /// Says why a person was rejected.
-pub fn stranger(stranger: &Stranger) -> Text {
-    match stranger {
-        Stranger::Outsider(_, why) => Text::plain("Nothing was changed: ")
+pub fn denied(denied: &Denied) -> Text {
+    match denied {
+        Denied::Outsider(_, why) => Text::plain("Nothing was changed: ")
             .quoted(why)
             .then(". Only full members of this workspace may use this bot."),
-        Stranger::NotInChannel(_, policy) => Text::plain("You are not in the channel of policy ")
+        Denied::NotInChannel(_, policy) => Text::plain("You are not in the channel of policy ")
             .with(Span::Code(policy.clone()))
             .then(", and only its members can decide there. Nothing was changed; join the channel and try again."),
-        Stranger::CantTell(why) => {
+        Denied::CantTell(why) => {
             Text::plain("I can't find out from ")
                 .chat_name()
                 .then(" who you are or what you may do (")

@@ -9,12 +9,12 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
-use crate::wording::card_view::View;
+use crate::wording::card_view::CardView;
 use crate::wording::layout::cut;
 use crate::wording::{mention, span_of_time};
 
 /// The menu beside a person: what can be done about them now.
-pub fn menu(view: &View, candidate: &Candidate) -> Menu {
+pub fn menu(view: &CardView, candidate: &Candidate) -> Menu {
     let entry = |what| {
         let Request { id, list_hash, .. } = view.request;
         let list_hash = list_hash.clone();
@@ -43,7 +43,7 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
 /// Until when the finished card offers to restore a suspended account.
 pub fn undo_until(policy: &Policy, candidate: &Candidate) -> Option<DateTime<Utc>> {
     match &candidate.state {
-        CandidateState::Suspended { at, .. } => Some(*at + policy.undo_for),
+        CandidateState::Suspended { at, .. } => Some(*at + policy.restore_button_for),
         CandidateState::Previewed
         | CandidateState::Proposed
         | CandidateState::Kept { .. }
@@ -54,12 +54,12 @@ pub fn undo_until(policy: &Policy, candidate: &Candidate) -> Option<DateTime<Utc
     }
 }
 
-fn latest<'a>(view: &View<'a>, candidate: &Candidate) -> Option<&'a Restoration> {
+fn latest<'a>(view: &CardView<'a>, candidate: &Candidate) -> Option<&'a Restoration> {
     view.restorations.iter().rev().find(|restoration| restoration.wish.account.id == candidate.shown.id)
 }
 
 /// Reports the restoration of the account, if somebody asked for one.
-pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
+pub fn restoration(view: &CardView, candidate: &Candidate) -> Option<Text> {
     let restoration = latest(view, candidate)?;
     let wish = &restoration.wish;
     let (mark, verb) = match &restoration.state {

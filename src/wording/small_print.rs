@@ -2,14 +2,14 @@
 
 use crate::chat::Text;
 use crate::domain::audit::Subject;
-use crate::wording::card_view::View;
+use crate::wording::card_view::CardView;
 use crate::wording::{deciders, mention};
 
 /// So many accounts are named that are left out by their e-mail address.
 const NAMED_MAX: usize = 5;
 
 /// Says what the sweep found besides, and who can't decide.
-pub(crate) fn text(view: &View, page: usize, pages: usize) -> Text {
+pub(crate) fn text(view: &CardView, page: usize, pages: usize) -> Text {
     let counts = view.counts;
     let mut parts = vec![format!("Request {}", view.request.id)];
     if pages > 1 {

@@ -40,7 +40,7 @@ fn the_example_has_every_key_and_shows_the_real_defaults() {
                 key.default.as_deref().is_none_or(|default| default == *shown),
                 "{key:?} is shown as {shown}"
             );
-        } else if !["exempt_attributes", "own_accounts"].contains(&part) {
+        } else if !["exempt_attributes", "account_owners"].contains(&part) {
             assert!(lines[part].contains(&format!("{} = ", key.name)), "{key:?} is missing from {part}");
         }
         checked += 1;
@@ -51,7 +51,7 @@ fn the_example_has_every_key_and_shows_the_real_defaults() {
 #[test]
 fn the_example_shows_no_key_that_is_not_one() {
     let keys = Config::keys();
-    for section in ["slack", "okta", "database", "log", "forward", "watch", "policy"] {
+    for section in ["slack", "okta", "database", "log", "forward", "monitoring", "policy"] {
         for shown in example_lines(section).keys() {
             let known = keys.iter().any(|key| key.section == section && key.name == *shown);
             assert!(known, "{shown} in [{section}] is not a key");

@@ -3,12 +3,12 @@
 mod days_off;
 mod example;
 mod mistakes;
+mod monitoring;
 mod network;
+mod notifications;
 mod schema;
 mod secrets;
 mod show;
-mod tell;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -113,17 +113,17 @@ fn six_lines_are_enough() {
     assert_eq!(policy.approvers.users, ["U1"]);
     assert_eq!(policy.admins, policy.approvers);
     assert_eq!(policy.viewers, People { channel_members: true, ..People::default() });
-    assert!(policy.rule.second_look && policy.preview_first && policy.announce_no_candidates);
+    assert!(policy.rule.check_sign_in_log && policy.preview_first && policy.announce_no_candidates);
     assert!(!policy.clear_sessions);
-    assert_eq!(policy.watch_suspended_for, Some(Duration::days(30)));
+    assert_eq!(policy.drift_watch, Some(Duration::days(30)));
 }
 
 #[test]
 fn suspended_accounts_are_watched_for_a_time_or_not_at_all() {
-    let watched = |line: &str| good(&format!("{GOOD}{line}")).policies[0].watch_suspended_for;
-    assert_eq!(watched("watch_suspended_for = \"12w\""), Some(Duration::weeks(12)));
+    let watched = |line: &str| good(&format!("{GOOD}{line}")).policies[0].drift_watch;
+    assert_eq!(watched("drift_watch = \"12w\""), Some(Duration::weeks(12)));
     for off in ["0", "\"0\"", "\"0d\""] {
-        assert_eq!(watched(&format!("watch_suspended_for = {off}")), None, "{off}");
+        assert_eq!(watched(&format!("drift_watch = {off}")), None, "{off}");
     }
 }
 
@@ -140,7 +140,7 @@ fn a_policy_says_what_it_wants() {
         approvers = { groups = ["S1"] }
         admins = { users = ["W1"] }
         viewers = { channel_members = true, users = ["U2"] }
-        answer_within = "20s"
+        approval_timeout = "20s"
         time_zone = "Europe/Berlin"
         max_share = 1
         surge_factor = 0
@@ -150,11 +150,11 @@ fn a_policy_says_what_it_wants() {
     );
     let policy = &config.policies[0];
     assert_eq!(policy.rule.user_type, UserType::TypeId("oty1".to_owned()));
-    assert_eq!(policy.answer_within, Duration::seconds(20));
+    assert_eq!(policy.approval_timeout, Duration::seconds(20));
     assert_eq!((policy.limits.max_share, policy.limits.surge_factor), (1.0, 0.0));
     assert_eq!(policy.rule.exempt_attributes[0].value, "Night shift");
     assert_eq!(policy.admins.users, ["W1"]);
-    let seconds = "policy \"vendors\" has an answer_within below a minute; that is for trying things out, not for people";
+    let seconds = "policy \"vendors\" has an approval_timeout below a minute; that is for trying things out, not for people";
     assert_eq!(config.warnings, [seconds]);
 }
 
@@ -187,15 +187,15 @@ fn a_trail_that_leaves_the_machine_in_the_clear_is_said() {
 #[test]
 fn whose_accounts_are_whose_is_read() {
     let two =
-        "own_accounts = [{ slack = \"U1\", okta = \"a@x.example\" }, { chat = \"U1\", okta = \"00u1\" }]";
-    let own = &good(&format!("{GOOD}{two}")).policies[0].own_accounts;
+        "account_owners = [{ slack = \"U1\", okta = \"a@x.example\" }, { chat = \"U1\", okta = \"00u1\" }]";
+    let own = &good(&format!("{GOOD}{two}")).policies[0].account_owners;
     assert_eq!(own["U1"].iter().map(String::as_str).collect::<Vec<_>>(), ["00u1", "a@x.example"]);
-    let how = bad_line("own_accounts = [{ slack = \"ada\", okta = \"a@x.example\" }]");
+    let how = bad_line("account_owners = [{ slack = \"ada\", okta = \"a@x.example\" }]");
     assert!(how.contains("Copy member ID"), "{how}");
-    let twice = bad_line("own_accounts = [{ slack = \"U1\", chat = \"U2\", okta = \"a@x.example\" }]");
+    let twice = bad_line("account_owners = [{ slack = \"U1\", chat = \"U2\", okta = \"a@x.example\" }]");
     assert!(twice.contains("the same key"), "{twice}");
-    let needs = bad(&format!("{GOOD}own_accounts = [{{ slack = \"U1\" }}]")).join("\n");
-    assert!(needs.contains("own_accounts needs both"), "{needs}");
+    let needs = bad(&format!("{GOOD}account_owners = [{{ slack = \"U1\" }}]")).join("\n");
+    assert!(needs.contains("account_owners needs both"), "{needs}");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn what_is_named_in_vain_is_said() {
     assert_eq!(
         warned("ask_before = \"9h\""),
         [
-            "policy \"contractors\" has an ask_before above answer_within: the people concerned are asked at once, as without it"
+            "policy \"contractors\" has an ask_before above approval_timeout: the people concerned are asked at once, as without it"
         ]
     );
     assert_eq!(warned("remind_before = [\"1h\"]\nask_before = \"7h\""), [""; 0]);

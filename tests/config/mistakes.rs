@@ -1,6 +1,8 @@
 //! The sentence for each mistake in a file.
 
-use super::{bad, bad_line};
+use chrono::Duration;
+
+use super::{GOOD, bad, bad_line, good};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
 const BAD_LINES: [(&str, &str); 51] = [
@@ -30,20 +32,20 @@ const BAD_LINES: [(&str, &str); 51] = [
         r#"18: inactive_after is "9999 working days", but must be between "1d" and "1825d": people who work every day must never look inactive"#,
     ),
     (
-        "answer_within = \"1 working day\"",
-        r#"17: answer_within is "1 working day", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
+        "approval_timeout = \"1 working day\"",
+        r#"20: approval_timeout is "1 working day", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
     ),
     (
         "inactive_after = \"12h\"",
         r#"18: inactive_after is "12h", but must be between "1d" and "1825d": people who work every day must never look inactive"#,
     ),
     (
-        "answer_within = \"5w\"",
-        r#"17: answer_within is "5w", but must be between "1s" and "30d": a request shows who was inactive when it was posted, and that grows old"#,
+        "approval_timeout = \"5w\"",
+        r#"20: approval_timeout is "5w", but must be between "1s" and "30d": a request shows who was inactive when it was posted, and that grows old"#,
     ),
     (
-        "carry_out_within = \"5s\"",
-        r#"20: carry_out_within is "5s", but must be between "1m" and "30d": an approval is meant for now, but must outlast a short outage"#,
+        "execute_within = \"5s\"",
+        r#"18: execute_within is "5s", but must be between "1m" and "30d": an approval is meant for now, but must outlast a short outage"#,
     ),
     (
         "catch_up = \"2w\"",
@@ -63,7 +65,7 @@ const BAD_LINES: [(&str, &str); 51] = [
     ),
     (
         "remind_before = [\"4h\", \"9h\"]",
-        r#"24: remind_before has "9h", but must be a duration such as "1h", shorter than answer_within: how long before the deadline"#,
+        r#"24: remind_before has "9h", but must be a duration such as "1h", shorter than approval_timeout: how long before the deadline"#,
     ),
     (
         "remind_before = [\"6h\", \"5h\", \"4h\", \"3h\", \"2h\", \"1h\"]",
@@ -132,11 +134,11 @@ const BAD_LINES: [(&str, &str); 51] = [
         "1: surge_factor is 0.5, but must be 0 (off) or at least 1: it multiplies the recent median of candidates",
     ),
     (
-        "watch_suspended_for = \"30m\"",
-        "23: watch_suspended_for is \"30m\", but must be between \"1h\" and \"365d\": the first look comes an hour after the suspension; 0 is not at all",
+        "drift_watch = \"30m\"",
+        "15: drift_watch is \"30m\", but must be between \"1h\" and \"365d\": the first look comes an hour after the suspension; 0 is not at all",
     ),
-    ("watch_suspended_for = 30", "23: watch_suspended_for must be a text such as \"7d\", not a number"),
-    ("second_look = \"yes\"", "15: second_look must be true or false, not a text"),
+    ("drift_watch = 30", "15: drift_watch must be a text such as \"7d\", not a number"),
+    ("check_sign_in_log = \"yes\"", "21: check_sign_in_log must be true or false, not a text"),
     ("provider = \"entra\"", r#"12: provider is "entra", but the configuration has "okta""#),
     ("user_type = \"\"", "13: user_type is empty; give it a value or leave it out"),
     (
@@ -309,4 +311,29 @@ fn text_that_is_not_toml_has_a_place_and_its_line_is_not_repeated() {
     let problems = bad("[slack]\nbot_token = xoxb-canary\n[okta\n");
     assert!(problems[0].starts_with("bot.toml:2:13: "), "{problems:#?}");
     assert!(problems.len() > 1, "both mistakes are told: {problems:#?}");
+}
+
+#[test]
+fn a_renamed_key_keeps_its_old_name_and_is_warned_of() {
+    let old = "second_look = false\nown_accounts = []\nanswer_within = \"2h\"\ncarry_out_within = \"3h\"\n\
+               undo_for = \"4d\"\nwatch_suspended_for = 0\n[watch]\nhttp = \"127.0.0.1:9464\"\n";
+    let config = good(&format!("{GOOD}{old}"));
+    let policy = &config.policies[0];
+    assert!(!policy.rule.check_sign_in_log && policy.drift_watch.is_none());
+    assert_eq!(policy.approval_timeout, Duration::hours(2));
+    assert_eq!(policy.execute_within, Duration::hours(3));
+    assert_eq!(policy.restore_button_for, Duration::days(4));
+    assert_eq!(config.monitoring.http.map(|http| http.port()), Some(9464));
+    let renamed = config.warnings.iter().filter(|warning| warning.contains("; the old name still works"));
+    assert_eq!(renamed.count(), 7, "{:?}", config.warnings);
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|warning| warning.contains(": answer_within is called approval_timeout now"))
+    );
+    let both = bad_line("answer_within = \"2h\"\napproval_timeout = \"2h\"");
+    assert!(both.ends_with(
+        "answer_within is the old name of approval_timeout, which is set too; remove one of them"
+    ));
 }

@@ -86,7 +86,7 @@ concurrency = 0x8
 syslog = "tcp://127.0.0.1:601"
 url = "https://collector.example/canary-7"
 
-[watch]
+[monitoring]
 http = "127.0.0.1:9464"
 heartbeat_url_file = "FOLDERbeat"
 
@@ -96,7 +96,7 @@ exempt_attributes = [{ name = "department", value = "the \"night\" shift" }]
 holidays = [
   "2026-12-25", # Christmas
 ]
-watch_suspended_for = 0
+drift_watch = 0
 digest = "weekly"
 max_share = 1
 break_glass = ["root@acme.example"]
@@ -141,8 +141,8 @@ fn each_setting_says_what_it_is_and_where_it_comes_from() {
         ("database", "path", json!("a.db"), "$DB_PATH"),
         ("forward", "url", json!("(set, at https://collector.example)"), "bot.toml:12"),
         ("forward", "authorization", json!("(set)"), "$FORWARD_AUTHORIZATION"),
-        ("watch", "http", json!("127.0.0.1:9464"), "bot.toml:15"),
-        ("watch", "heartbeat_url", json!("(set)"), "beat"),
+        ("monitoring", "http", json!("127.0.0.1:9464"), "bot.toml:15"),
+        ("monitoring", "heartbeat_url", json!("(set)"), "beat"),
         ("contractors", "name", json!("contractors"), "bot.toml:19"),
         ("contractors", "channel", json!("C9"), "$SLACK_CHANNEL"),
         ("contractors", "approvers", json!({ "users": ["U1"] }), "bot.toml:28"),
@@ -153,7 +153,7 @@ fn each_setting_says_what_it_is_and_where_it_comes_from() {
             "default",
         ),
         ("contractors", "holidays", json!(["2026-12-25"]), "bot.toml:21"),
-        ("contractors", "watch_suspended_for", json!(0), "bot.toml:24"),
+        ("contractors", "drift_watch", json!(0), "bot.toml:24"),
         ("contractors", "digest_at", json!("Mon 09:00"), "default"),
         ("contractors", "user_type", json!("contractor"), "default"),
         ("contractors", "escalate_to", nobody.clone(), "default"),
@@ -227,8 +227,9 @@ fn what_is_shown_can_be_used_as_the_file() {
 
 #[test]
 fn a_file_with_mistakes_is_told_them_all_and_nothing_is_shown() {
-    let text = "[watch]\nhttp = \"0.0.0.0:9464\"\nheartbeat_url = \"https://beat.example/canary\"\nhtp = 1\n";
-    let place = Place::new(&FILE.replace("[watch]\nhttp = \"127.0.0.1:9464\"\n", text));
+    let text =
+        "[monitoring]\nhttp = \"0.0.0.0:9464\"\nheartbeat_url = \"https://beat.example/canary\"\nhtp = 1\n";
+    let place = Place::new(&FILE.replace("[monitoring]\nhttp = \"127.0.0.1:9464\"\n", text));
     for more in [&[][..], &["--json"]] {
         let Ended { code, stdout, stderr } = place.show(more, &[]);
         assert_eq!((code, stdout.as_str()), (Some(3), ""));
@@ -236,7 +237,7 @@ fn a_file_with_mistakes_is_told_them_all_and_nothing_is_shown() {
             "bot.toml:15:8: http is \"0.0.0.0:9464\", but must be of this machine alone, such as \"127.0.0.1:9464\"",
             "bot.toml:16:1: heartbeat_url is a secret; secrets have no place in this file",
             "set HEARTBEAT_URL, or heartbeat_url_file = \"…\"",
-            "bot.toml:17:1: unknown key \"htp\" in [watch]; did you mean \"http\"?",
+            "bot.toml:17:1: unknown key \"htp\" in [monitoring]; did you mean \"http\"?",
             "no Slack app-level token (xapp-…)",
         ] {
             assert!(stderr.contains(words), "{words} is not in\n{stderr}");

@@ -217,7 +217,7 @@ fn the_second_look_has_the_last_word() {
         (false, seen(3), "active by LogActivity"),
     ];
     for (second_look, look, expected) in table {
-        let rule = Rule { second_look, ..rule() };
+        let rule = Rule { check_sign_in_log: second_look, ..rule() };
         let standing = Standing { second_look: look.clone(), ..Standing::plain() };
         let answer = assess(&contractor("kim"), &standing, &rule, now());
         assert_eq!(words(&answer), expected, "wanted: {second_look}, {look:?}");
@@ -235,7 +235,7 @@ fn the_log_is_asked_about_would_be_candidates_only() {
     let unknown = Account { last_sign_in: unreadable(), ..contractor("kim") };
     let admin = Standing { admin_role: true, ..Standing::plain() };
     assert!(!needs_second_look(&contractor("kim"), &plain, &rule, now()), "the rule wants none");
-    rule.second_look = true;
+    rule.check_sign_in_log = true;
     assert!(needs_second_look(&contractor("kim"), &plain, &rule, now()));
     assert!(!needs_second_look(&contractor("kim"), &admin, &rule, now()));
     assert!(!needs_second_look(&active, &plain, &rule, now()));
@@ -244,7 +244,7 @@ fn the_log_is_asked_about_would_be_candidates_only() {
 
 #[test]
 fn what_is_settled_stays_as_it_is_whatever_is_looked_up_later() {
-    let rule = Rule { second_look: true, ..rule() };
+    let rule = Rule { check_sign_in_log: true, ..rule() };
     let base = contractor("kim");
     let mut settled_ones = 0;
     let accounts = [

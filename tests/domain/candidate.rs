@@ -2,38 +2,40 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::assess::Assessment;
-use inactive_contractors::domain::attempt::{ATTEMPTS_MAX, Attempt, Confirmation, Proof, Sessions, Trouble};
+use inactive_contractors::domain::attempt::{
+    ATTEMPTS_MAX, Attempt, Confirmation, Proof, RetryState, Sessions,
+};
 use inactive_contractors::domain::audit::{Action, Draft};
-use inactive_contractors::domain::candidate::{CandidateState, Skip, Step, step};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep, step};
 
 use super::fixture::{candidate, days, due, every_candidate_state, now};
 
-fn every_step() -> Vec<Step> {
+fn every_step() -> Vec<SuspensionStep> {
     vec![
-        Step::Intend { status_changed: None, evidence: None },
-        Step::Confirm(Proof::by_call(None)),
-        Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
-        Step::Skip(Skip::Gone),
+        SuspensionStep::Intend { status_changed: None, evidence: None },
+        SuspensionStep::Confirm(Proof::by_call(None)),
+        SuspensionStep::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
+        SuspensionStep::Skip(Skip::Gone),
         try_again(),
-        turned_away(),
+        rejected_before(),
         wait(),
-        Step::GiveUp { error: "E0000006".into() },
+        SuspensionStep::GiveUp { error: "E0000006".into() },
     ]
 }
 
-fn wait() -> Step {
-    Step::Wait { error: "unreadable".into(), wait: Duration::minutes(1) }
+fn wait() -> SuspensionStep {
+    SuspensionStep::Wait { error: "unreadable".into(), wait: Duration::minutes(1) }
 }
 
-fn turned_away() -> Step {
-    Step::Rejected { error: "rate limited".into(), wait: Duration::minutes(1) }
+fn rejected_before() -> SuspensionStep {
+    SuspensionStep::Rejected { error: "rate limited".into(), wait: Duration::minutes(1) }
 }
 
-fn try_again() -> Step {
-    Step::TryAgain { error: "timed out".into(), wait: Duration::seconds(30) }
+fn try_again() -> SuspensionStep {
+    SuspensionStep::TryAgain { error: "timed out".into(), wait: Duration::seconds(30) }
 }
 
-fn take(state: CandidateState, wanted: Step) -> (CandidateState, Vec<Draft>) {
+fn take(state: CandidateState, wanted: SuspensionStep) -> (CandidateState, Vec<Draft>) {
     step(&candidate(0, state), wanted, now()).expect("the candidate is due")
 }
 
@@ -44,7 +46,7 @@ fn only_a_due_account_moves() {
             let moved = step(&candidate(0, state.clone()), wanted.clone(), now()).is_some();
             // What was never tried can't be confirmed either.
             let untried = matches!(state, CandidateState::Due(Attempt { attempts: 0, .. }));
-            let confirms = matches!(wanted, Step::Confirm(_));
+            let confirms = matches!(wanted, SuspensionStep::Confirm(_));
             let may_move = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
             assert_eq!(moved, may_move, "{state:?} {wanted:?}");
         }
@@ -61,30 +63,42 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         status_changed: None,
     };
     let later = |attempts, wait, error: &str, waits| {
-        let trouble = Trouble { error: Some(error.into()), waits };
+        let trouble = RetryState { error: Some(error.into()), waits };
         CandidateState::Due(Attempt { attempts, not_before: Some(at + wait), trouble, ..Attempt::default() })
     };
     let table = [
-        (Step::Intend { status_changed: None, evidence: None }, due(2), Some(Action::SuspensionIntended)),
         (
-            Step::Confirm(Proof::by_call(None)),
+            SuspensionStep::Intend { status_changed: None, evidence: None },
+            due(2),
+            Some(Action::SuspensionIntended),
+        ),
+        (
+            SuspensionStep::Confirm(Proof::by_call(None)),
             CandidateState::suspended(at, Confirmation::ByCall),
             Some(Action::Suspended),
         ),
         (
-            Step::Confirm(Proof::by_reading()),
+            SuspensionStep::Confirm(Proof::by_reading()),
             CandidateState::suspended(at, Confirmation::ByReading),
             Some(Action::Suspended),
         ),
         (
-            Step::Skip(Skip::ChangedByOthers),
+            SuspensionStep::Skip(Skip::ChangedByOthers),
             CandidateState::Skipped { at, why: Skip::ChangedByOthers, error: None },
             Some(Action::Skipped),
         ),
         (try_again(), later(1, Duration::seconds(30), "timed out", 0), Some(Action::SuspensionTryFailed)),
-        (turned_away(), later(0, Duration::minutes(1), "rate limited", 0), Some(Action::SuspensionTryFailed)),
+        (
+            rejected_before(),
+            later(0, Duration::minutes(1), "rate limited", 0),
+            Some(Action::SuspensionTryFailed),
+        ),
         (wait(), later(1, Duration::minutes(1), "unreadable", 1), None),
-        (Step::GiveUp { error: "E0000006".into() }, failed("E0000006", 1), Some(Action::SuspensionFailed)),
+        (
+            SuspensionStep::GiveUp { error: "E0000006".into() },
+            failed("E0000006", 1),
+            Some(Action::SuspensionFailed),
+        ),
     ];
     for (wanted, state, action) in table {
         let (next, events) = take(due(1), wanted.clone());
@@ -104,7 +118,7 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
     let mut state = due(0);
     for attempt in 1..=3 {
         let seen = if attempt == 1 { first } else { Some(now()) };
-        let (next, events) = take(state, Step::Intend { status_changed: seen, evidence: None });
+        let (next, events) = take(state, SuspensionStep::Intend { status_changed: seen, evidence: None });
         assert_eq!(events[0].detail["attempt"], attempt);
         let CandidateState::Due(Attempt { attempts, status_changed, .. }) = next else { panic!("due") };
         assert_eq!((attempts, status_changed), (attempt, first));
@@ -112,37 +126,38 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
         let CandidateState::Due(Attempt { status_changed, .. }) = state else { panic!("due") };
         assert_eq!(status_changed, first, "waiting forgets nothing");
     }
-    let (next, _) = take(due(1), Step::Intend { status_changed: first, evidence: None });
+    let (next, _) = take(due(1), SuspensionStep::Intend { status_changed: first, evidence: None });
     let CandidateState::Due(Attempt { status_changed, .. }) = next else { panic!("due") };
     assert_eq!(status_changed, None, "seen as absent before the first try stays absent");
 }
 
 #[test]
 fn what_was_only_turned_away_can_not_be_confirmed_and_any_other_try_can() {
-    let intend = || Step::Intend { status_changed: Some(now() - days(300)), evidence: None };
-    let after =
-        |state, steps: &[Step]| steps.iter().fold(state, |state, wanted| take(state, wanted.clone()).0);
-    let away = after(due(0), &[intend(), turned_away(), wait(), intend(), turned_away()]);
+    let intend = || SuspensionStep::Intend { status_changed: Some(now() - days(300)), evidence: None };
+    let after = |state, steps: &[SuspensionStep]| {
+        steps.iter().fold(state, |state, wanted| take(state, wanted.clone()).0)
+    };
+    let away = after(due(0), &[intend(), rejected_before(), wait(), intend(), rejected_before()]);
     let failed = CandidateState::Failed {
         at: now(),
         error: "timed out".into(),
         attempts: ATTEMPTS_MAX,
         status_changed: Some(now() - days(300)),
     };
-    let again = after(failed.due_again(), &[intend(), turned_away()]);
+    let again = after(failed.due_again(), &[intend(), rejected_before()]);
     let mut before_this_was_kept = serde_json::to_value(&away).unwrap();
     before_this_was_kept.as_object_mut().unwrap().remove("nothing_before");
     for (state, may_have_worked) in [
         (away.clone(), false),
         (after(away.clone(), &[intend()]), true),
         (after(away.clone(), &[intend(), try_again()]), true),
-        (after(away.clone(), &[intend(), try_again(), intend(), turned_away()]), true),
+        (after(away.clone(), &[intend(), try_again(), intend(), rejected_before()]), true),
         (failed.due_again(), true),
         (again, true),
         (after(away, &[intend(), try_again()]).due_again(), true),
         (serde_json::from_value(before_this_was_kept).unwrap(), true),
     ] {
-        let confirm = Step::Confirm(Proof::by_reading());
+        let confirm = SuspensionStep::Confirm(Proof::by_reading());
         let confirmed = step(&candidate(0, state.clone()), confirm, now()).is_some();
         assert_eq!((confirmed, state.may_have_worked()), (may_have_worked, may_have_worked), "{state:?}");
     }
@@ -151,11 +166,11 @@ fn what_was_only_turned_away_can_not_be_confirmed_and_any_other_try_can() {
 #[test]
 fn what_was_read_before_a_call_and_what_the_provider_calls_it_are_recorded() {
     let evidence = candidate(0, due(0)).shown.evidence;
-    let intend = Step::Intend { status_changed: None, evidence: Some(Box::new(evidence.clone())) };
+    let intend = SuspensionStep::Intend { status_changed: None, evidence: Some(Box::new(evidence.clone())) };
     let (_, events) = take(due(0), intend);
     assert_eq!(events[0].detail["evidence"], serde_json::json!(evidence));
     for sessions in [Sessions::Left, Sessions::due()] {
-        let confirm = |proof| Step::Confirm(Proof { sessions: sessions.clone(), ..proof });
+        let confirm = |proof| SuspensionStep::Confirm(Proof { sessions: sessions.clone(), ..proof });
         let (_, events) = take(due(1), confirm(Proof::by_call(Some("req1".to_owned()))));
         assert_eq!(events[0].detail["provider_request"], "req1");
         let (_, events) = take(due(1), confirm(Proof::by_reading()));
@@ -183,7 +198,11 @@ fn waiting_for_the_provider_is_no_try_however_often() {
     let mut state = due(ATTEMPTS_MAX - 1);
     for _ in 0..100 {
         state = take(state, wait()).0;
-        state = take(take(state, Step::Intend { status_changed: None, evidence: None }).0, turned_away()).0;
+        state = take(
+            take(state, SuspensionStep::Intend { status_changed: None, evidence: None }).0,
+            rejected_before(),
+        )
+        .0;
     }
     let CandidateState::Due(Attempt { attempts, .. }) = state else { panic!("due") };
     assert_eq!(attempts, ATTEMPTS_MAX - 1);
@@ -205,11 +224,11 @@ fn an_approval_that_grew_too_old_says_what_stood_in_its_way() {
     let waited = take(take(due(0), wait()).0, wait()).0;
     let CandidateState::Due(Attempt { trouble, .. }) = &waited else { panic!("due") };
     assert_eq!((trouble.error.as_deref(), trouble.waits), (Some("unreadable"), 2));
-    let (skipped, events) = take(waited.clone(), Step::Skip(Skip::ApprovalTooOld));
+    let (skipped, events) = take(waited.clone(), SuspensionStep::Skip(Skip::ApprovalTooOld));
     let error = Some("unreadable".to_owned());
     assert_eq!(skipped, CandidateState::Skipped { at: now(), why: Skip::ApprovalTooOld, error });
     assert_eq!(events[0].detail["error"], "unreadable");
-    let (gone, events) = take(waited, Step::Skip(Skip::Gone));
+    let (gone, events) = take(waited, SuspensionStep::Skip(Skip::Gone));
     assert_eq!(gone, CandidateState::skipped(now(), Skip::Gone), "that is reason enough");
     assert_eq!(events[0].detail["error"], serde_json::Value::Null);
 }

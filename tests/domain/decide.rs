@@ -5,7 +5,7 @@ use inactive_contractors::domain::audit::{Action, Actor, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::pause::Pause;
-use inactive_contractors::domain::policy::{OwnAccounts, Rule};
+use inactive_contractors::domain::policy::{AccountOwners, Rule};
 use inactive_contractors::domain::request::{
     Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide,
     outdate, refused,
@@ -49,7 +49,7 @@ fn input(who: &str, verb: Verb) -> Input {
         reason: Some("because".into()),
         approvals_needed: 1,
         rule: rule(),
-        own_accounts: OwnAccounts::new(),
+        account_owners: AccountOwners::new(),
         paused: None,
     }
 }

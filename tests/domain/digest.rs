@@ -3,11 +3,11 @@
 use chrono::Duration;
 use inactive_contractors::domain::digest::{Owed, Tally, owed};
 use inactive_contractors::domain::policy::Policy;
-use inactive_contractors::domain::settings::{Digest, Period, Schedule};
+use inactive_contractors::domain::settings::{Digest, DigestPeriod, Schedule};
 
 use super::fixture::{policy, time};
 
-fn with(period: Period, cron: &str) -> Policy {
+fn with(period: DigestPeriod, cron: &str) -> Policy {
     let schedule = Schedule { cron: cron.into(), zone: chrono_tz::Europe::Berlin, days_off: None };
     Policy { digest: Some(Digest { period, schedule }), ..policy() }
 }
@@ -25,25 +25,25 @@ fn span(since: &str, until: &str) -> Option<(String, String)> {
 
 #[test]
 fn a_week_begins_at_the_same_civil_time_through_daylight_saving() {
-    let weekly = with(Period::Weekly, "0 9 * * 1");
+    let weekly = with(DigestPeriod::Weekly, "0 9 * * 1");
     assert_eq!(at(&weekly, "2026-11-23T08:00:00Z"), span("2026-11-16T08:00:00Z", "2026-11-23T08:00:00Z"));
     // The clocks of Berlin went back on 25 October.
     assert_eq!(at(&weekly, "2026-10-26T09:00:00Z"), span("2026-10-19T07:00:00Z", "2026-10-26T08:00:00Z"));
     // They skipped this time on 29 March.
-    let night = with(Period::Weekly, "30 2 * * 0");
+    let night = with(DigestPeriod::Weekly, "30 2 * * 0");
     assert_eq!(at(&night, "2026-04-05T06:00:00Z"), span("2026-03-29T00:30:00Z", "2026-04-05T00:30:00Z"));
 }
 
 #[test]
 fn a_month_begins_on_the_same_day_of_the_month_before() {
-    let monthly = with(Period::Monthly, "30 6 28 * *");
+    let monthly = with(DigestPeriod::Monthly, "30 6 28 * *");
     assert_eq!(at(&monthly, "2026-03-28T06:00:00Z"), span("2026-02-28T05:30:00Z", "2026-03-28T05:30:00Z"));
     assert_eq!(at(&monthly, "2026-01-28T06:00:00Z"), span("2025-12-28T05:30:00Z", "2026-01-28T05:30:00Z"));
 }
 
 #[test]
 fn a_missed_one_is_owed_for_a_day_or_as_long_as_a_missed_sweep() {
-    let weekly = with(Period::Weekly, "0 9 * * 1");
+    let weekly = with(DigestPeriod::Weekly, "0 9 * * 1");
     assert!(at(&weekly, "2026-11-24T08:00:00Z").is_some());
     assert_eq!(at(&weekly, "2026-11-24T08:00:01Z"), None);
     let patient = Policy { catch_up: Duration::days(3), ..weekly.clone() };

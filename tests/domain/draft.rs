@@ -69,8 +69,8 @@ fn a_tick_in_a_dialog_that_is_gone_from_the_screen_is_dropped() {
 #[test]
 fn pressing_twice_turns_one_page() {
     let mut draft = draft();
-    let press = seen(&draft, 1, &[]);
-    assert!(draft.take(&list(), &press, Change::Page(1), now()));
+    let input = seen(&draft, 1, &[]);
+    assert!(draft.take(&list(), &input, Change::Page(1), now()));
     assert!(!draft.take(
         &list(),
         &seen(&Draft { generation: 0, ..draft.clone() }, 2, &[]),

@@ -6,7 +6,7 @@ use inactive_contractors::domain::account::{
 };
 use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
-    Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Step, Watch, find, needs_log, step,
+    Back, DriftStep, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Watch, find, needs_log, step,
 };
 use inactive_contractors::domain::provider::ProviderName;
 
@@ -200,7 +200,7 @@ fn without_a_date_of_its_own_the_logs_or_todays_is_told() {
 #[test]
 fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
     let next = |now| match step(&watch(), Finding::StillSuspended, Some(month()), now) {
-        Step::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
+        DriftStep::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
         other => panic!("{other:?}"),
     };
     let hour = suspended_at() + FIRST_LOOK_AFTER;
@@ -212,7 +212,7 @@ fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sw
 fn a_failed_look_is_never_a_good_one_and_waits_longer_each_time() {
     for (failures, minutes) in [(0, 1), (1, 2), (5, 32), (6, 60), (40, 60)] {
         let watch = Watch { failures, looked_at: Some(suspended_at()), ..watch() };
-        let expected = Step::Watch {
+        let expected = DriftStep::Watch {
             next_at: now() + Duration::minutes(minutes),
             looked_at: Some(suspended_at()),
             failures: failures + 1,
@@ -227,20 +227,20 @@ fn while_the_clock_is_off_no_watch_ends_because_it_was_long_enough() {
     let watch = Watch { looked_at: Some(suspended_at()), ..watch() };
     for finding in [Finding::StillSuspended, Finding::NotTold("down".into())] {
         match step(&watch, finding, None, late) {
-            Step::Watch { next_at, looked_at, .. } => {
+            DriftStep::Watch { next_at, looked_at, .. } => {
                 assert!(next_at > late && next_at <= late + Duration::hours(1));
                 assert_eq!(looked_at, Some(suspended_at()), "nobody knows when this was");
             }
-            Step::End(end, _) => panic!("{end:?}"),
+            DriftStep::End(end, _) => panic!("{end:?}"),
         }
     }
-    assert_eq!(step(&watch, Finding::Gone, None, late), Step::End(End::Gone, Vec::new()));
+    assert_eq!(step(&watch, Finding::Gone, None, late), DriftStep::End(End::Gone, Vec::new()));
 }
 
 #[test]
 fn only_drift_is_audited() {
     let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
-    let Step::End(End::Back(_), events) = step(&watch(), found, Some(month()), now()) else {
+    let DriftStep::End(End::Back(_), events) = step(&watch(), found, Some(month()), now()) else {
         panic!("it ends")
     };
     assert_eq!(events.len(), 1);
@@ -252,7 +252,7 @@ fn only_drift_is_audited() {
         (Finding::Deactivated, End::Deactivated),
         (Finding::RestoredByUs, End::RestoredByUs),
     ] {
-        assert_eq!(step(&watch(), finding, Some(month()), now()), Step::End(end, Vec::new()));
+        assert_eq!(step(&watch(), finding, Some(month()), now()), DriftStep::End(end, Vec::new()));
     }
 }
 
@@ -260,10 +260,10 @@ fn only_drift_is_audited() {
 fn a_watch_ends_with_a_last_look_that_works_or_says_that_it_lost_sight() {
     let end = |finding, after| step(&watch(), finding, Some(month()), suspended_at() + month() + after);
     let down = || Finding::NotTold("down".into());
-    assert_eq!(end(Finding::StillSuspended, Duration::zero()), Step::End(End::Over, Vec::new()));
-    assert!(matches!(end(down(), Duration::hours(23)), Step::Watch { .. }));
+    assert_eq!(end(Finding::StillSuspended, Duration::zero()), DriftStep::End(End::Over, Vec::new()));
+    assert!(matches!(end(down(), Duration::hours(23)), DriftStep::Watch { .. }));
     let lost = End::LostSight { why: "down".into() };
-    assert_eq!(end(down(), Duration::days(1)), Step::End(lost, Vec::new()));
+    assert_eq!(end(down(), Duration::days(1)), DriftStep::End(lost, Vec::new()));
     let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
-    assert!(matches!(end(found, Duration::days(9)), Step::End(End::Back(_), _)), "found late is found");
+    assert!(matches!(end(found, Duration::days(9)), DriftStep::End(End::Back(_), _)), "found late is found");
 }

@@ -3,15 +3,15 @@
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
-use inactive_contractors::domain::attempt::{ATTEMPTS_MAX, Attempt, Confirmation, Proof, Trouble};
+use inactive_contractors::domain::attempt::{ATTEMPTS_MAX, Attempt, Confirmation, Proof, RetryState};
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
-use inactive_contractors::domain::policy::OwnAccounts;
+use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{
-    self, Restoration, RestorationState, Skip, Step, restore_by, step,
+    self, Restoration, RestorationState, RestoreStep, Skip, restore_by, step,
 };
 
 use crate::fixture;
@@ -42,11 +42,11 @@ fn wish() -> Wish {
 
 #[test]
 fn an_exemption_has_a_reason_an_end_and_a_bound() {
-    assert_eq!(check(&wish(), &OwnAccounts::new(), MAX, now()), Ok(()));
-    assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, &OwnAccounts::new(), MAX, now()), Ok(()));
+    assert_eq!(check(&wish(), &AccountOwners::new(), MAX, now()), Ok(()));
+    assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, &AccountOwners::new(), MAX, now()), Ok(()));
     let starts_at = now() + START_AHEAD_MAX;
     let leave = Wish { starts_at, ends_at: starts_at + MAX, ..wish() };
-    assert_eq!(check(&leave, &OwnAccounts::new(), MAX, now()), Ok(()), "the length counts from its start");
+    assert_eq!(check(&leave, &AccountOwners::new(), MAX, now()), Ok(()), "the length counts from its start");
     let late = now() + START_AHEAD_MAX + Duration::seconds(1);
     for (wish, refusal) in [
         (Wish { reason: " ".into(), ..wish() }, Refusal::NoReason),
@@ -56,10 +56,10 @@ fn an_exemption_has_a_reason_an_end_and_a_bound() {
         (Wish { ends_at: now() + MAX + Duration::seconds(1), ..wish() }, Refusal::TooLong { max: MAX }),
         (Wish { starts_at: late, ends_at: late + MAX, ..wish() }, Refusal::StartsTooLate),
     ] {
-        assert_eq!(check(&wish, &OwnAccounts::new(), MAX, now()), Err(refusal));
+        assert_eq!(check(&wish, &AccountOwners::new(), MAX, now()), Err(refusal));
     }
     assert_eq!(
-        check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, &OwnAccounts::new(), MAX, now()),
+        check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, &AccountOwners::new(), MAX, now()),
         Ok(())
     );
 }
@@ -125,7 +125,7 @@ fn nobody_exempts_an_account_that_is_or_may_be_their_own() {
         (Some(" "), Refusal::NoEmail),
         (None, Refusal::NoEmail),
     ] {
-        assert_eq!(check(&Wish { by: by(email), ..wish() }, &OwnAccounts::new(), MAX, now()), Err(refusal));
+        assert_eq!(check(&Wish { by: by(email), ..wish() }, &AccountOwners::new(), MAX, now()), Err(refusal));
     }
 }
 
@@ -155,41 +155,41 @@ fn restoration(state: RestorationState) -> Restoration {
     Restoration { id: 1, wish, asked_at: now(), state }
 }
 
-fn words(restoration: &Restoration, taken: Step) -> Option<(&'static str, Vec<&'static str>)> {
+fn words(restoration: &Restoration, taken: RestoreStep) -> Option<(&'static str, Vec<&'static str>)> {
     step(restoration, taken, now())
         .map(|(state, events)| (state.word(), events.iter().map(|event| event.action.word()).collect()))
 }
 
 #[test]
 fn a_restoration_is_confirmed_only_after_its_intent() {
-    let confirm = Step::Confirm(Proof::by_call(None));
-    let wait = Step::Wait { error: "no".to_owned(), wait: Duration::seconds(5) };
+    let confirm = RestoreStep::Confirm(Proof::by_call(None));
+    let wait = RestoreStep::Wait { error: "no".to_owned(), wait: Duration::seconds(5) };
     assert_eq!(words(&due(0), confirm.clone()), None);
     assert_eq!(
-        words(&due(0), Step::Intend { status_changed: None, evidence: None }),
+        words(&due(0), RestoreStep::Intend { status_changed: None, evidence: None }),
         Some(("due", vec!["restore_intended"]))
     );
     assert_eq!(words(&due(1), confirm), Some(("restored", vec!["restored"])));
-    assert_eq!(words(&due(0), Step::Skip(Skip::Gone)), Some(("skipped", vec!["restore_skipped"])));
+    assert_eq!(words(&due(0), RestoreStep::Skip(Skip::Gone)), Some(("skipped", vec!["restore_skipped"])));
     assert_eq!(words(&due(1), wait), Some(("due", vec![])));
 }
 
 #[test]
 fn tries_are_counted_unless_they_were_turned_away_unseen() {
     let (error, wait) = ("no".to_owned(), Duration::seconds(5));
-    let again = Step::TryAgain { error: error.clone(), wait };
-    let away = Step::Rejected { error, wait };
+    let again = RestoreStep::TryAgain { error: error.clone(), wait };
+    let away = RestoreStep::Rejected { error, wait };
     assert_eq!(words(&due(ATTEMPTS_MAX - 1), again.clone()), Some(("due", vec!["restore_try_failed"])));
     assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("due", vec!["restore_try_failed"])));
     assert!(due(ATTEMPTS_MAX).state.is_tried_enough() && !due(ATTEMPTS_MAX - 1).state.is_tried_enough());
     let (given_up, _) =
-        step(&due(ATTEMPTS_MAX), Step::GiveUp { error: "no".into() }, now()).expect("it is due");
+        step(&due(ATTEMPTS_MAX), RestoreStep::GiveUp { error: "no".into() }, now()).expect("it is due");
     assert!(matches!(given_up, RestorationState::Failed { too_late: false, unclear: false, .. }));
-    let (unknown, events) = step(&due(1), Step::TooLateToTell, now()).expect("it is due");
+    let (unknown, events) = step(&due(1), RestoreStep::TooLateToTell, now()).expect("it is due");
     assert!(matches!(unknown, RestorationState::Failed { too_late: true, unclear: true, .. }));
     assert_eq!(events[0].detail["unclear"], true);
     let (state, _) = step(&due(3), away, now()).expect("it is due");
-    let trouble = Trouble { error: Some("no".to_owned()), waits: 1 };
+    let trouble = RetryState { error: Some("no".to_owned()), waits: 1 };
     assert_eq!(
         state,
         RestorationState::Due(Attempt {
@@ -204,36 +204,37 @@ fn tries_are_counted_unless_they_were_turned_away_unseen() {
 #[test]
 fn what_turns_away_for_the_same_reason_is_audited_once() {
     let wait = Duration::seconds(60);
-    let away = |error: &str| Step::Rejected { error: error.to_owned(), wait };
+    let away = |error: &str| RestoreStep::Rejected { error: error.to_owned(), wait };
     let next = |before: &Restoration, taken| {
         let (state, events) = step(before, taken, now()).expect("it is due");
         (restoration(state), events.len())
     };
     let (first, told) = next(&due(1), away("no right (HTTP 403, request a): until 09:30"));
     assert_eq!(told, 1);
-    let (tried, _) = next(&first, Step::Intend { status_changed: None, evidence: None });
+    let (tried, _) = next(&first, RestoreStep::Intend { status_changed: None, evidence: None });
     let (second, told) = next(&tried, away("no right (HTTP 403, request b): until 10:45"));
     assert_eq!(told, 0, "the same reason");
     let (third, told) = next(&second, away("no token"));
     assert_eq!(told, 1, "another reason");
     let RestorationState::Due(Attempt { trouble, .. }) = third.state else { panic!("it is due") };
-    assert_eq!(trouble, Trouble { error: Some("no token".to_owned()), waits: 3 });
+    assert_eq!(trouble, RetryState { error: Some("no token".to_owned()), waits: 3 });
 }
 
 #[test]
 fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
-    let (state, _) = step(&due(0), Step::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
+    let (state, _) =
+        step(&due(0), RestoreStep::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
     let RestorationState::Due(Attempt { trouble, .. }) = &state else { panic!("{state:?}") };
     assert_eq!(trouble.waits, 1);
-    let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
+    let (state, events) = step(&restoration(state), RestoreStep::TooLate, now()).expect("it is due");
     assert_eq!(
         state,
         RestorationState::Failed { at: now(), error: "no".into(), too_late: true, unclear: false }
     );
     assert_eq!(events[0].action.word(), "restore_failed");
-    assert_eq!(words(&due(0), Step::TooLate), Some(("failed", vec!["restore_failed"])));
+    assert_eq!(words(&due(0), RestoreStep::TooLate), Some(("failed", vec!["restore_failed"])));
     let policy = fixture::policy();
-    assert_eq!(restore_by(Some(&policy), now()), now() + policy.carry_out_within);
+    assert_eq!(restore_by(Some(&policy), now()), now() + policy.execute_within);
     assert_eq!(restore_by(None, now()), now() + Duration::hours(24));
 }
 
@@ -245,19 +246,22 @@ fn the_status_change_known_before_the_first_try_stays_known() {
         other => panic!("it is due, not {other:?}"),
     };
     let next = |state, taken| step(&restoration(state), taken, now()).expect("it is due").0;
-    let again = || Step::TryAgain { error: "no".into(), wait: Duration::zero() };
+    let again = || RestoreStep::TryAgain { error: "no".into(), wait: Duration::zero() };
     let state = next(
         RestorationState::due(Some(asked)),
-        Step::Intend { status_changed: Some(later), evidence: None },
+        RestoreStep::Intend { status_changed: Some(later), evidence: None },
     );
     assert_eq!(known(&state), Some(asked));
     assert_eq!(known(&next(state, again())), Some(asked));
+    let state = next(
+        RestorationState::due(None),
+        RestoreStep::Intend { status_changed: Some(later), evidence: None },
+    );
+    assert_eq!(known(&state), Some(later));
     let state =
-        next(RestorationState::due(None), Step::Intend { status_changed: Some(later), evidence: None });
+        next(next(state, again()), RestoreStep::Intend { status_changed: Some(now()), evidence: None });
     assert_eq!(known(&state), Some(later));
-    let state = next(next(state, again()), Step::Intend { status_changed: Some(now()), evidence: None });
-    assert_eq!(known(&state), Some(later));
-    let state = next(due(1).state, Step::Intend { status_changed: Some(later), evidence: None });
+    let state = next(due(1).state, RestoreStep::Intend { status_changed: Some(later), evidence: None });
     assert_eq!(known(&state), None, "what is read after a try may be its own work");
 }
 
@@ -278,7 +282,10 @@ fn what_has_ended_takes_no_step() {
         RestorationState::Skipped { at: now(), why: Skip::Gone },
         RestorationState::Failed { at: now(), error: "no".into(), too_late: false, unclear: false },
     ] {
-        assert_eq!(words(&restoration(state), Step::Intend { status_changed: None, evidence: None }), None);
+        assert_eq!(
+            words(&restoration(state), RestoreStep::Intend { status_changed: None, evidence: None }),
+            None
+        );
     }
 }
 

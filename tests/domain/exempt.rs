@@ -223,7 +223,7 @@ fn exemptions_only_ever_subtract() {
     let (mut candidates, mut taken_away) = (0, 0);
     for _ in 0..4000 {
         let (account, standing) = (dice.account(), dice.standing());
-        let rule = Rule { second_look: dice.0.bool(), ..rule() };
+        let rule = Rule { check_sign_in_log: dice.0.bool(), ..rule() };
         let before = assess(&account, &standing, &rule, now());
         candidates += usize::from(matches!(before, Assessment::Candidate(_)));
         for (standing, rule) in with_one_more(&standing, &rule) {

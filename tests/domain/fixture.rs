@@ -13,7 +13,7 @@ use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 use inactive_contractors::domain::settings::{Limits, People, Schedule};
 use inactive_contractors::domain::sighting::SecondLook;
-use inactive_contractors::domain::snapshot::Shown;
+use inactive_contractors::domain::snapshot::CandidateSnapshot;
 
 /// The moment at which the tests happen.
 pub fn now() -> DateTime<Utc> {
@@ -63,7 +63,7 @@ pub fn rule() -> Rule {
         inactive_after: days(7).into(),
         new_account_grace: days(14).into(),
         restored_grace: days(10).into(),
-        second_look: false,
+        check_sign_in_log: false,
         exempt_logins: Vec::new(),
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
@@ -85,8 +85,8 @@ pub fn policy() -> Policy {
         approvers: People::default(),
         admins: People::default(),
         viewers: People::default(),
-        answer_within: Duration::hours(24),
-        carry_out_within: Duration::hours(48),
+        approval_timeout: Duration::hours(24),
+        execute_within: Duration::hours(48),
         catch_up: Duration::hours(6),
         limits: Limits { max_candidates: 50, max_share: 0.25, min_population_share: 0.5, surge_factor: 3.0 },
         preview_first: true,
@@ -94,12 +94,12 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
-        undo_for: Duration::days(7),
-        watch_suspended_for: Some(Duration::days(30)),
-        own_accounts: inactive_contractors::domain::policy::OwnAccounts::new(),
+        restore_button_for: Duration::days(7),
+        drift_watch: Some(Duration::days(30)),
+        account_owners: inactive_contractors::domain::policy::AccountOwners::new(),
         approvals_needed: 1,
-        silence: inactive_contractors::domain::settings::Silence::default(),
-        ask: inactive_contractors::domain::template::Ask::default(),
+        silence: inactive_contractors::domain::settings::Reminders::default(),
+        ask: inactive_contractors::domain::template::Outreach::default(),
         digest: None,
     }
 }
@@ -120,7 +120,7 @@ pub fn person(id: &str) -> Person {
 
 pub fn candidate(position: u32, state: CandidateState) -> Candidate {
     let account = contractor(&format!("c{position}"));
-    let shown = Shown {
+    let shown = CandidateSnapshot {
         id: account.id,
         login: account.login,
         name: account.name,
@@ -172,7 +172,7 @@ pub fn request(state: RequestState) -> Request {
         list_hash: list_hash(proposed().iter().map(|one| &one.shown.id)),
         swept_by: None,
         created_at: now(),
-        answer_within: Duration::hours(24),
+        approval_timeout: Duration::hours(24),
         deadline: Some(now() + Duration::hours(24)),
         release: None,
         approvals_needed: 1,

@@ -5,7 +5,7 @@ use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Refusal as NotExempt;
 use inactive_contractors::domain::keep::{KeptUntil, Until};
-use inactive_contractors::domain::policy::OwnAccounts;
+use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::request::{
     Input, Refusal, RequestState, Transition, Verb, Voter, decide, refused,
 };
@@ -26,7 +26,7 @@ fn input(who: &str, verb: Verb) -> Input {
         reason: Some("because".into()),
         approvals_needed: 1,
         rule: rule(),
-        own_accounts: OwnAccounts::new(),
+        account_owners: AccountOwners::new(),
         paused: None,
     }
 }
@@ -122,8 +122,8 @@ fn nobody_keeps_their_own_account_until_a_day() {
         let until = until(&[1], now() + days(5), "mine");
         let suspend = Verb::Suspend { keep: [].into(), until: until.clone() };
         for verb in [Verb::Keep { until }, suspend] {
-            let own_accounts = [("bob".into(), [name.clone()].into())].into();
-            let by = Input { own_accounts, ..input("bob", verb) };
+            let account_owners = [("bob".into(), [name.clone()].into())].into();
+            let by = Input { account_owners, ..input("bob", verb) };
             let refusal = decide(&pending(), &proposed(), &by).unwrap_err();
             assert!(matches!(refusal, Refusal::NotUntil { why: NotExempt::OwnAccount, .. }), "{refusal:?}");
         }

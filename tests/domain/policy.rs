@@ -12,7 +12,7 @@ use super::fixture::{attribute, days, now, policy, rule, time};
 /// A rule with something in every field.
 fn full() -> Rule {
     Rule {
-        second_look: true,
+        check_sign_in_log: true,
         exempt_logins: vec!["svc-*".into()],
         exempt_groups: vec!["00g1".into()],
         exempt_attributes: vec![attribute("leave", "yes")],
@@ -45,7 +45,7 @@ fn each_field_narrows_in_one_direction_only() {
         assert!(narrow.only_narrows(&full()), "{name}");
         assert!(!full().only_narrows(&narrow), "the reverse of {name}");
     }
-    let without_look = Rule { second_look: false, ..full() };
+    let without_look = Rule { check_sign_in_log: false, ..full() };
     assert!(full().only_narrows(&without_look), "a second look only takes away");
     assert!(!without_look.only_narrows(&full()));
     assert!(full().only_narrows(&full()));
@@ -82,7 +82,7 @@ fn the_fingerprint_is_stable_and_knows_every_field() {
     assert_eq!(full().fingerprint(), "fd2649db1ebe4ced", "old rows hold it");
     let mut all: Vec<_> = narrower().into_iter().map(|(_, rule)| rule.fingerprint()).collect();
     all.push(full().fingerprint());
-    all.push(Rule { second_look: false, ..full() }.fingerprint());
+    all.push(Rule { check_sign_in_log: false, ..full() }.fingerprint());
     all.push(Rule { user_type: UserType::TypeId("contractor".into()), ..full() }.fingerprint());
     let count = all.len();
     all.sort();
@@ -116,11 +116,11 @@ fn what_two_rules_need_is_looked_up_together() {
     let attributes =
         |rule: &Rule| rule.exempt_attributes.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
     let both = full().looking_up_also_for(&other);
-    assert_eq!((groups(&both).as_str(), both.second_look), ("00g1 00g2", true));
+    assert_eq!((groups(&both).as_str(), both.check_sign_in_log), ("00g1 00g2", true));
     assert_eq!(attributes(&both), ["leave", "team"]);
     assert_eq!(both.exempt_logins, full().exempt_logins, "the rest is its own");
     let both = other.looking_up_also_for(&full());
-    assert_eq!((groups(&both).as_str(), both.second_look), ("00g1 00g2", true));
+    assert_eq!((groups(&both).as_str(), both.check_sign_in_log), ("00g1 00g2", true));
     assert_eq!(attributes(&both), ["team", "leave"]);
 }
 

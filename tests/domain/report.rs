@@ -1,9 +1,9 @@
 //! The numbers of a report.
 
 use chrono::{DateTime, Duration, NaiveDate, TimeZone, Utc};
+use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::digest::Tally;
-use inactive_contractors::domain::report::{Listing, Report, Step, slices};
-use inactive_contractors::domain::when::Period;
+use inactive_contractors::domain::report::{Listing, Report, ReportStep, slices};
 
 const BERLIN: chrono_tz::Tz = chrono_tz::Europe::Berlin;
 
@@ -11,15 +11,15 @@ fn at(month: u32, day: u32, hour: u32) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, month, day, hour, 0, 0).unwrap()
 }
 
-fn cut(since: DateTime<Utc>, until: DateTime<Utc>) -> (Step, Vec<(NaiveDate, Period)>) {
-    slices(Period { since, until }, BERLIN).unwrap()
+fn cut(since: DateTime<Utc>, until: DateTime<Utc>) -> (ReportStep, Vec<(NaiveDate, DateRange)>) {
+    slices(DateRange { since, until }, BERLIN).unwrap()
 }
 
 #[test]
 fn weeks_begin_on_monday_in_the_zone_and_the_ends_are_cut_off() {
     // Wednesday noon to Wednesday noon, over the end of daylight saving time.
     let (step, cut) = cut(at(10, 14, 10), at(10, 28, 11));
-    assert_eq!(step, Step::Week);
+    assert_eq!(step, ReportStep::Week);
     let found: Vec<_> =
         cut.iter().map(|(day, period)| (day.to_string(), period.since, period.until)).collect();
     assert_eq!(
@@ -35,16 +35,16 @@ fn weeks_begin_on_monday_in_the_zone_and_the_ends_are_cut_off() {
 #[test]
 fn a_long_period_is_told_per_month_and_an_endless_one_not_at_all() {
     let (step, cut) = cut(at(1, 1, 0), at(12, 31, 23));
-    assert_eq!((step, cut.len()), (Step::Month, 12));
+    assert_eq!((step, cut.len()), (ReportStep::Month, 12));
     assert_eq!(cut[3].0.to_string(), "2026-04-01");
     let day = Duration::days(1);
-    assert_eq!(slices(Period { since: at(1, 1, 0) - day * 3000, until: at(1, 1, 0) }, BERLIN), None);
-    assert!(slices(Period { since: at(1, 1, 0) - day * 189, until: at(1, 1, 0) }, BERLIN).is_some());
+    assert_eq!(slices(DateRange { since: at(1, 1, 0) - day * 3000, until: at(1, 1, 0) }, BERLIN), None);
+    assert!(slices(DateRange { since: at(1, 1, 0) - day * 189, until: at(1, 1, 0) }, BERLIN).is_some());
 }
 
 #[test]
 fn the_last_listing_of_a_slice_counts_and_what_happened_adds_up() {
-    let period = Period { since: at(10, 12, 0), until: at(10, 26, 0) };
+    let period = DateRange { since: at(10, 12, 0), until: at(10, 26, 0) };
     let (step, cut) = slices(period, chrono_tz::UTC).unwrap();
     let tally = |times: u32, seconds: &[i64]| Tally {
         sweeps: times,

@@ -7,7 +7,7 @@ use inactive_contractors::domain::audit::{Action, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::plan::Guard;
-use inactive_contractors::domain::policy::OwnAccounts;
+use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::request::{
     Decision, Input, KnownForRetry, RETRY_WITHIN, Refusal, Release, Request, RequestState, Transition, Verb,
     Voter, complete, decide,
@@ -24,7 +24,7 @@ fn input(by: Person, verb: Verb) -> Input {
         reason: None,
         approvals_needed: 1,
         rule: rule(),
-        own_accounts: OwnAccounts::new(),
+        account_owners: AccountOwners::new(),
         paused: None,
     }
 }
@@ -83,13 +83,13 @@ fn the_first_of_two_approvals_suspends_nobody_and_the_second_does() {
 #[test]
 fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
     let request = approved_first("ann", &[1]);
-    let press = |request: &Request, shown: String| {
+    let input = |request: &Request, shown: String| {
         decide(request, &proposed(), &Input { list_hash: Some(shown), ..input(person("bob"), suspend(&[])) })
     };
-    assert!(press(&request, request.shown()).is_ok());
-    assert!(press(&request, of_two().shown()).is_ok(), "one that came since only makes fewer of it");
+    assert!(input(&request, request.shown()).is_ok());
+    assert!(input(&request, of_two().shown()).is_ok(), "one that came since only makes fewer of it");
     for other in [approved_first("ann", &[2]), approved_first("cat", &[1]), of_two()] {
-        assert_eq!(press(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
+        assert_eq!(input(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
     }
     assert_eq!(request.left_out_before(&person("bob")), BTreeSet::from([1]));
     assert_eq!(request.left_out_before(&person("ann")), BTreeSet::new(), "it is their own choice");
@@ -214,8 +214,8 @@ fn what_failed_is_due_once_more_for_as_long_as_the_new_decision_holds() {
     let transition = decide(&completed(), &failed(&[0, 2]), &asks_retry("bob", &[])).unwrap();
     assert_eq!(transition.candidates, [(0, CandidateState::due()), (2, CandidateState::due())]);
     assert_eq!(actions(&transition), [Action::Retried]);
-    let mandate = transition.state.mandate().unwrap();
-    assert_eq!((mandate.by.id.as_str(), mandate.at), ("bob", now() + Duration::days(1)));
+    let authorization = transition.state.authorization().unwrap();
+    assert_eq!((authorization.by.id.as_str(), authorization.at), ("bob", now() + Duration::days(1)));
     let again = Request { state: transition.state, ..completed() };
     let ended = complete(&again, &failed(&[0]), now()).unwrap();
     let once_more = Request { state: ended.state, ..completed() };
@@ -243,14 +243,14 @@ fn a_retry_leaves_out_what_is_held_elsewhere_and_ones_own() {
     let mut own = failed(&[0]);
     own[0].shown.email = Some("Bob@firm.example".into());
     assert_eq!(decide(&completed(), &own, &asks_retry("bob", &[])), Err(Refusal::OnlyOwnAccounts));
-    let named = Input { own_accounts: owned("bob", 0), ..asks_retry("bob", &[]) };
+    let named = Input { account_owners: owned("bob", 0), ..asks_retry("bob", &[]) };
     assert_eq!(decide(&completed(), &failed(&[0]), &named), Err(Refusal::OnlyOwnAccounts));
     let transition = decide(&completed(), &failed(&[0, 2]), &named).unwrap();
     assert_eq!(words(&transition), [(2, "due")]);
 }
 
 /// A configuration that says of one account whose it is.
-fn owned(person: &str, position: u32) -> OwnAccounts {
+fn owned(person: &str, position: u32) -> AccountOwners {
     let shown = candidate(position, CandidateState::Proposed).shown;
     [(person.into(), [shown.login].into())].into()
 }
@@ -258,7 +258,7 @@ fn owned(person: &str, position: u32) -> OwnAccounts {
 #[test]
 fn what_the_configuration_says_is_ones_own_is_decided_neither_first_nor_second() {
     for (owner, first, second) in [("bob", "ann", "bob"), ("bob", "bob", "ann")] {
-        let by = |who| Input { own_accounts: owned(owner, 1), ..input(person(who), suspend(&[])) };
+        let by = |who| Input { account_owners: owned(owner, 1), ..input(person(who), suspend(&[])) };
         let state = decide(&of_two(), &proposed(), &by(first)).unwrap().state;
         let both = decide(&Request { state, ..of_two() }, &proposed(), &by(second)).unwrap();
         assert_eq!(words(&both), [(0, "due"), (1, "skipped"), (2, "due")], "{first}, then {second}");

@@ -3,30 +3,30 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::attempt::{
-    ATTEMPTS_MAX, Attempt, Confirmation, Dropped, Proof, Sessions, Step, Trouble,
+    ATTEMPTS_MAX, Attempt, AttemptStep, Confirmation, Dropped, Proof, RetryState, Sessions,
 };
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::candidate::step_sessions as step;
 
 use super::fixture::{candidate, every_candidate_state, now};
 
-const INTEND: Step<Dropped> = Step::Intend { status_changed: None, evidence: None };
+const INTEND: AttemptStep<Dropped> = AttemptStep::Intend { status_changed: None, evidence: None };
 const WAIT: Duration = Duration::seconds(60);
 
 fn suspended(sessions: Sessions) -> CandidateState {
     CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall, sessions }
 }
 
-fn due(attempts: u32, trouble: Trouble) -> Sessions {
+fn due(attempts: u32, trouble: RetryState) -> Sessions {
     Sessions::Due(Attempt { attempts, trouble, ..Attempt::default() })
 }
 
-fn trouble(error: &str, waits: u32) -> Trouble {
-    Trouble { error: Some(error.into()), waits }
+fn trouble(error: &str, waits: u32) -> RetryState {
+    RetryState { error: Some(error.into()), waits }
 }
 
 /// Where the step leads, with the words of its events.
-fn take(sessions: Sessions, wanted: Step<Dropped>) -> (Sessions, Vec<&'static str>) {
+fn take(sessions: Sessions, wanted: AttemptStep<Dropped>) -> (Sessions, Vec<&'static str>) {
     let (state, events) = step(&candidate(0, suspended(sessions)), wanted, now()).expect("they are due");
     let CandidateState::Suspended { at, confirmation: Confirmation::ByCall, sessions } = state else {
         panic!("the suspension stands, and is not {state:?}")
@@ -35,12 +35,12 @@ fn take(sessions: Sessions, wanted: Step<Dropped>) -> (Sessions, Vec<&'static st
     (sessions, events.iter().map(|event| event.action.word()).collect())
 }
 
-fn turned_away(error: &str) -> Step<Dropped> {
-    Step::Rejected { error: error.into(), wait: WAIT }
+fn rejected_before(error: &str) -> AttemptStep<Dropped> {
+    AttemptStep::Rejected { error: error.into(), wait: WAIT }
 }
 
-fn try_again() -> Step<Dropped> {
-    Step::TryAgain { error: "timed out".into(), wait: WAIT }
+fn try_again() -> AttemptStep<Dropped> {
+    AttemptStep::TryAgain { error: "timed out".into(), wait: WAIT }
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn only_what_is_due_moves() {
     }
     assert_eq!(suspended(Sessions::due()).sessions_due_at(now()), Some(now()));
     let unproven =
-        step(&candidate(0, suspended(Sessions::due())), Step::Confirm(Proof::by_call(None)), now());
+        step(&candidate(0, suspended(Sessions::due())), AttemptStep::Confirm(Proof::by_call(None)), now());
     assert_eq!(unproven, None, "nothing is confirmed without its intent");
 }
 
@@ -67,49 +67,53 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         Sessions::Due(Attempt { attempts, not_before: Some(now() + WAIT), trouble, ..Attempt::default() })
     };
     let active = || Dropped::NotSuspended(AccountStatus::Active);
-    let wait = Step::Wait { error: "unreadable".into(), wait: WAIT };
+    let wait = AttemptStep::Wait { error: "unreadable".into(), wait: WAIT };
     let table = [
-        (INTEND, due(2, Trouble::default()), vec!["sessions_clear_intended"]),
-        (Step::Confirm(Proof::by_call(None)), Sessions::Cleared { at: now() }, vec!["sessions_cleared"]),
+        (INTEND, due(2, RetryState::default()), vec!["sessions_clear_intended"]),
         (
-            Step::Skip(active()),
+            AttemptStep::Confirm(Proof::by_call(None)),
+            Sessions::Cleared { at: now() },
+            vec!["sessions_cleared"],
+        ),
+        (
+            AttemptStep::Skip(active()),
             Sessions::Dropped { at: now(), why: active() },
             vec!["sessions_clear_skipped"],
         ),
         (try_again(), later(1, trouble("timed out", 0)), vec!["sessions_clear_try_failed"]),
-        (turned_away("no right"), later(0, trouble("no right", 1)), vec!["sessions_clear_try_failed"]),
+        (rejected_before("no right"), later(0, trouble("no right", 1)), vec!["sessions_clear_try_failed"]),
         (wait, later(1, trouble("unreadable", 1)), vec![]),
         (
-            Step::TooLate,
+            AttemptStep::TooLate,
             Sessions::Failed { at: now(), error: String::new(), unclear: true },
             vec!["sessions_clear_failed"],
         ),
     ];
     for (wanted, sessions, words) in table {
-        assert_eq!(take(due(1, Trouble::default()), wanted.clone()), (sessions, words), "{wanted:?}");
+        assert_eq!(take(due(1, RetryState::default()), wanted.clone()), (sessions, words), "{wanted:?}");
     }
 }
 
 #[test]
 fn tries_are_limited_and_what_grows_too_old_keeps_its_error() {
     assert!(
-        suspended(take(due(ATTEMPTS_MAX - 1, Trouble::default()), try_again()).0)
+        suspended(take(due(ATTEMPTS_MAX - 1, RetryState::default()), try_again()).0)
             .sessions_due_at(now())
             .is_some()
     );
     let failed = |error: &str, unclear| Sessions::Failed { at: now(), error: error.into(), unclear };
-    assert_eq!(take(due(ATTEMPTS_MAX, Trouble::default()), try_again()).0, failed("timed out", true));
-    assert_eq!(take(due(0, trouble("no right", 7)), Step::TooLate).0, failed("no right", false));
+    assert_eq!(take(due(ATTEMPTS_MAX, RetryState::default()), try_again()).0, failed("timed out", true));
+    assert_eq!(take(due(0, trouble("no right", 7)), AttemptStep::TooLate).0, failed("no right", false));
 }
 
 #[test]
 fn what_turns_away_for_the_same_reason_is_audited_once() {
     let before = due(1, trouble("no right (HTTP 403, request a)", 3));
-    let (sessions, words) = take(before.clone(), turned_away("no right (HTTP 403, request b)"));
+    let (sessions, words) = take(before.clone(), rejected_before("no right (HTTP 403, request b)"));
     assert_eq!(words, Vec::<&str>::new());
     let Sessions::Due(Attempt { attempts, trouble, .. }) = sessions else { panic!("they are due") };
     assert_eq!((attempts, trouble.waits), (0, 4));
-    assert_eq!(take(before, turned_away("no token")).1, ["sessions_clear_try_failed"]);
+    assert_eq!(take(before, rejected_before("no token")).1, ["sessions_clear_try_failed"]);
 }
 
 #[test]

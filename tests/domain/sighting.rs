@@ -84,7 +84,7 @@ fn judge(look: SecondLook, rule: &Rule) -> Assessment {
 
 #[test]
 fn a_remembered_sighting_protects_and_never_makes_anybody_more_inactive() {
-    let rule = Rule { second_look: true, ..rule() };
+    let rule = Rule { check_sign_in_log: true, ..rule() };
     let idle = |answer: &Assessment| match answer {
         Assessment::Active(idle) => (true, idle.since),
         Assessment::Candidate(evidence) => (false, evidence.idle.since),
@@ -103,14 +103,14 @@ fn a_remembered_sighting_protects_and_never_makes_anybody_more_inactive() {
         }
     }
     // Also for a rule that doesn't ask the log any more.
-    let unasked = Rule { second_look: false, ..rule };
+    let unasked = Rule { check_sign_in_log: false, ..rule };
     let answer = judge(known(Some(&memory(Some(2), 90, 1)), &SecondLook::NotAsked, now()), &unasked);
     assert!(matches!(answer, Assessment::Active(_)), "{answer:?}");
 }
 
 #[test]
 fn evidence_names_its_source_and_says_at_least_where_the_log_was_read_no_further() {
-    let asking = Rule { second_look: true, ..rule() };
+    let asking = Rule { check_sign_in_log: true, ..rule() };
     let evidence = |look: SecondLook, rule: &Rule| match judge(look, rule) {
         Assessment::Candidate(evidence) => evidence,
         other => panic!("{other:?}"),

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{AccountStatus, Changer, Reading, StatusChange};
 use inactive_contractors::domain::assess::{Assessment, Grace, Standing, assess};
-use inactive_contractors::domain::candidate::{CandidateState, Skip, Step, step};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep, step};
 use inactive_contractors::domain::undated::{Sight, back_by_others, is_changed_by_others, is_our_suspension};
 
 use super::fixture::{ago, candidate, contractor, days, now, rule};
@@ -106,12 +106,12 @@ fn between_two_tries_somebody_else_is_seen_by_the_date_or_else_in_the_log() {
 fn without_a_date_only_a_try_that_counts_may_have_worked() {
     let take =
         |state: CandidateState, wanted| step(&candidate(0, state), wanted, now()).expect("it is due").0;
-    let intend = || Step::Intend { status_changed: None, evidence: None };
+    let intend = || SuspensionStep::Intend { status_changed: None, evidence: None };
     let tried = take(CandidateState::due(), intend());
     assert!(!CandidateState::due().may_have_worked() && tried.may_have_worked());
     // One that was rejected unseen counts as never made: what is found suspended then is somebody else's doing.
-    let rejected = take(tried, Step::Rejected { error: "too many".into(), wait: Duration::zero() });
+    let rejected = take(tried, SuspensionStep::Rejected { error: "too many".into(), wait: Duration::zero() });
     assert!(!rejected.may_have_worked());
-    let found = take(rejected, Step::Skip(Skip::AlreadySuspended));
+    let found = take(rejected, SuspensionStep::Skip(Skip::AlreadySuspended));
     assert!(matches!(found, CandidateState::Skipped { why: Skip::AlreadySuspended, .. }));
 }

@@ -36,7 +36,7 @@ async fn denied_means_nobody_is_suspended_and_the_channel_knows_who_said_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_answer_by_the_deadline_nobody_is_suspended() {
-    let policy = format!("{PLAIN_POLICY}answer_within = \"2h\"\n");
+    let policy = format!("{PLAIN_POLICY}approval_timeout = \"2h\"\n");
     let (world, card) = World::asking(&policy, &[ADA]).await;
     world.advance(Duration::minutes(119));
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));

@@ -261,7 +261,7 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watch_is_over_after_the_configured_time() {
-    let policy = format!("{PLAIN_POLICY}watch_suspended_for = \"2d\"\n");
+    let policy = format!("{PLAIN_POLICY}drift_watch = \"2d\"\n");
     let (world, _) = suspended_under(&policy, &[ADA]).await;
     an_hour_passes(&world).await;
     world.advance(Duration::days(3));
@@ -276,7 +276,7 @@ async fn the_watch_is_over_after_the_configured_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_does_not_watch_looks_at_nobody() {
-    let policy = format!("{PLAIN_POLICY}watch_suspended_for = 0\n");
+    let policy = format!("{PLAIN_POLICY}drift_watch = 0\n");
     let (world, _) = suspended_under(&policy, &[ADA]).await;
     world.okta.bring_back_by_import(ADA, "Workday");
     world.okta.forget_calls();

@@ -150,7 +150,7 @@ async fn an_end_that_another_exemption_goes_on_from_is_not_announced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
-    let (world, card) = World::asking(&format!("{PLAIN_POLICY}answer_within = \"2h\"\n"), &[ADA]).await;
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}approval_timeout = \"2h\"\n"), &[ADA]).await;
     world.add_idle(&[BEN]);
     assert_answer(&world, U_APPROVER, &format!("exempt {BEN} for 30d cover"), &["is exempt"]).await;
     world.stop_bot().await;

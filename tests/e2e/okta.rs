@@ -352,7 +352,7 @@ async fn whom_others_give_back_after_a_try_is_left_alone_though_okta_dated_no_ch
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
-    let policy = format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n");
+    let policy = format!("{PLAIN_POLICY}execute_within = \"1h\"\n");
     let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
     world.okta.deny("lifecycle/suspend");
     approve(&world, &card).await;
@@ -373,7 +373,7 @@ async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_before_a_long_stop_is_not_denied_after_it() {
-    let policy = format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n");
+    let policy = format!("{PLAIN_POLICY}execute_within = \"1h\"\n");
     let (world, card) = World::asking(&policy, &[ADA]).await;
     world.okta.fail_next(SUSPEND, Fault::LostResponse);
     second_reading_fails(&world, ADA);

@@ -45,7 +45,7 @@ async fn two_ids_of_one_person_are_one_approver_and_not_two() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_ones_own_under_either_id() {
     for owner in [W_ALICE, U_APPROVER] {
-        let owned = format!("own_accounts = [{{ slack = \"{owner}\", okta = \"{ADA}\" }}]\n");
+        let owned = format!("account_owners = [{{ slack = \"{owner}\", okta = \"{ADA}\" }}]\n");
         let world = world(&owned, true).await;
         let card = world.sweep().await.visible_text();
         assert!(card.contains(BEN) && !card.contains(ADA), "{card}");

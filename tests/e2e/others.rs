@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use inactive_contractors::bot::Patience;
+use inactive_contractors::bot::Timeouts;
 use inactive_contractors::chat::slack::Timing;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ async fn asking() -> World {
     let mut world = World::at_ten(PLAIN_POLICY).await;
     let (settle, retire) = (Duration::from_millis(200), Duration::from_millis(50));
     let slack = Timing { settle, retire, ..Timing::default() };
-    world.set_patience(Patience { slack, ..Patience::default() });
+    world.set_patience(Timeouts { slack, ..Timeouts::default() });
     world.add_idle(&[ADA]);
     world.start_bot().await;
     world
@@ -29,7 +29,7 @@ async fn asking() -> World {
 fn another(world: &World) -> BotTask {
     let mut config = world.config();
     config.database = world.folder().join("another.db");
-    BotTask::start(config, Patience::default(), world.clock.clone())
+    BotTask::start(config, Timeouts::default(), world.clock.clone())
 }
 
 /// What the bot says of the connections of others.

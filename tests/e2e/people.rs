@@ -135,14 +135,17 @@ async fn while_slack_gives_no_address_of_an_approver_no_sweep_can_propose_their_
     world.start_bot().await;
     world.ask_for_sweep().await;
     let failed = world.message("gives no confirmed address of Bob Approver").await.visible_text();
-    assert!(failed.contains("own_accounts") && failed.contains(U_APPROVER2), "what to do about it: {failed}");
+    assert!(
+        failed.contains("account_owners") && failed.contains(U_APPROVER2),
+        "what to do about it: {failed}"
+    );
     assert_eq!(world.audited("proposed"), 0);
     let check = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(check.code, Some(1));
     assert!(check.stdout.contains("gives no confirmed address of Bob Approver"), "{}", check.stdout);
     // Either way out helps.
     world.stop_bot().await;
-    let own = format!("own_accounts = [{{ slack = \"{U_APPROVER2}\", okta = \"bob@example.com\" }}]\n");
+    let own = format!("account_owners = [{{ slack = \"{U_APPROVER2}\", okta = \"bob@example.com\" }}]\n");
     world.set_policy(&format!("{PLAIN_POLICY}{own}"));
     world.start_bot().await;
     let card = world.sweep().await.visible_text();

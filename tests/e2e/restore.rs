@@ -28,7 +28,7 @@ async fn with_ada_suspended_under(policy: &str) -> (World, Message) {
 
 /// A policy that carries out within an hour.
 fn within_an_hour() -> String {
-    format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n")
+    format!("{PLAIN_POLICY}execute_within = \"1h\"\n")
 }
 
 /// Waits until the wish has been put off so many times in a row.

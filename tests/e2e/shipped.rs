@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use inactive_contractors::bot::Patience;
+use inactive_contractors::bot::Timeouts;
 
 use crate::by_hand;
 use crate::fake::gate::Moment;
@@ -85,7 +85,7 @@ async fn a_slack_that_is_down_at_the_start_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slack_that_asks_to_wait_at_the_start_is_not_asked_before() {
     let mut world = world_of_one().await;
-    world.set_patience(Patience { connect_pause: Duration::from_millis(1), ..Patience::default() });
+    world.set_patience(Timeouts { connect_pause: Duration::from_millis(1), ..Timeouts::default() });
     world.slack.fail_next("auth.test", Fault::RateLimited { retry_after: 1 });
     let began = Instant::now();
     world.start_bot().await;

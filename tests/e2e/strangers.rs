@@ -25,7 +25,7 @@ const BEN: &str = "ben@ext.example";
 /// Nobody but the named ones may even look.
 const STRICT: &str = "viewers = { users = [\"U0ADAM\"] }\nschedule = \"0 0 29 2 *\"\n";
 /// Long enough for all of them.
-const LONG: &str = "answer_within = \"30d\"\n";
+const LONG: &str = "approval_timeout = \"30d\"\n";
 
 /// Who may not, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +216,7 @@ async fn submissions(world: &World, what: &str, edits: &[(&str, Input)]) {
 }
 
 async fn world(policy: &str) -> (World, Message) {
-    let long = if policy.contains("answer_within") { "" } else { LONG };
+    let long = if policy.contains("approval_timeout") { "" } else { LONG };
     World::asking(&format!("{PLAIN_POLICY}{STRICT}{long}{policy}"), &[ADA, BEN]).await
 }
 
@@ -426,7 +426,7 @@ async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_cards_that_have_ended() {
-    let (expired, card) = world("answer_within = \"8h\"\n").await;
+    let (expired, card) = world("approval_timeout = \"8h\"\n").await;
     expired.advance(chrono::Duration::hours(9));
     expired.message("nobody answered").await;
     let card = expired.card_says(&card, "Ask again").await;

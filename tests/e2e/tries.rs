@@ -7,7 +7,7 @@ use crate::support::{AuditLine, PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 
 /// Presses a button of the card so many times, and waits for all the answers.
-async fn press(world: &World, user: &str, card: &Message, action: &str, times: usize) {
+async fn input(world: &World, user: &str, card: &Message, action: &str, times: usize) {
     let before = world.slack.ephemerals(user).len();
     for _ in 0..times {
         world.slack.click_stale(user, card, action).await.expect("it is shown");
@@ -25,10 +25,10 @@ fn refusals(world: &World, user: &str) -> Vec<AuditLine> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_an_outsider_is_two_events_in_an_hour() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    press(&world, U_GUEST, &card, "suspend", 30).await;
+    input(&world, U_GUEST, &card, "suspend", 30).await;
     // Somebody without a role, whatever they try.
-    press(&world, U_VIEWER, &card, "deny", 3).await;
-    press(&world, U_VIEWER, &card, "suspend", 2).await;
+    input(&world, U_VIEWER, &card, "deny", 3).await;
+    input(&world, U_VIEWER, &card, "suspend", 2).await;
     assert_eq!((refusals(&world, U_GUEST).len(), refusals(&world, U_VIEWER).len()), (1, 1));
     world.advance(chrono::Duration::minutes(61));
     world.audited_times("input_refused", 4).await;
@@ -39,7 +39,7 @@ async fn a_flood_of_an_outsider_is_two_events_in_an_hour() {
     assert_eq!((world.tries_refused(U_GUEST), world.tries_refused(U_VIEWER)), (30, 5));
     assert_eq!(world.audited_for("contractors", "input_refused"), 4, "who sees the policy sees all of it");
     // The next hour begins with an event again.
-    press(&world, U_GUEST, &card, "suspend", 1).await;
+    input(&world, U_GUEST, &card, "suspend", 1).await;
     assert_eq!((refusals(&world, U_GUEST).len(), world.changes_asked()), (3, Vec::new()));
     world.nothing_else_is_wrong().await;
 }
@@ -47,11 +47,11 @@ async fn a_flood_of_an_outsider_is_two_events_in_an_hour() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_bot_records_what_was_counted_and_a_crash_leaves_the_first() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    press(&world, U_GUEST, &card, "suspend", 3).await;
+    input(&world, U_GUEST, &card, "suspend", 3).await;
     world.stop_bot().await;
     assert_eq!((refusals(&world, U_GUEST).len(), world.tries_refused(U_GUEST)), (2, 3));
     world.start_bot().await;
-    press(&world, U_GUEST, &card, "suspend", 3).await;
+    input(&world, U_GUEST, &card, "suspend", 3).await;
     world.kill_bot().await;
     assert_eq!((refusals(&world, U_GUEST).len(), world.tries_refused(U_GUEST)), (3, 4));
     world.nothing_else_is_wrong().await;
@@ -66,7 +66,7 @@ async fn who_has_the_right_and_may_not_this_once_is_recorded_each_time() {
     world.until("a refusal", |world| refusals(world, U_APPROVER).len() == 1).await;
     world.advance(chrono::Duration::hours(9));
     world.message("nobody answered").await;
-    press(&world, U_APPROVER, &card, "suspend", 3).await;
+    input(&world, U_APPROVER, &card, "suspend", 3).await;
     assert_eq!(refusals(&world, U_APPROVER).len(), 4);
     world.nothing_else_is_wrong().await;
 }

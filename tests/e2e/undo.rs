@@ -83,7 +83,7 @@ async fn a_viewer_gives_nothing_back_and_a_reason_is_needed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_offer_ends_with_its_time_also_while_nothing_runs() {
     let (world, card) =
-        finished(&format!("{PLAIN_POLICY}undo_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
+        finished(&format!("{PLAIN_POLICY}restore_button_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
     assert!(offers(&card, "give_back", 0));
     end_told(&world).await;
     world.stop_bot().await;
@@ -127,7 +127,7 @@ async fn a_wish_that_could_not_be_checked_is_not_taken_and_one_that_was_survives
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_ends_while_slack_is_away_ends_once_it_is_back() {
     let (world, card) =
-        finished(&format!("{PLAIN_POLICY}undo_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
+        finished(&format!("{PLAIN_POLICY}restore_button_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
     end_told(&world).await;
     world.slack.fail_always("chat.update", SlackFault::RateLimited { retry_after: 60 });
     world.advance(Duration::minutes(121));

@@ -196,7 +196,7 @@ pub(super) async fn free_port() -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_are_served_to_this_machine() {
     let port = free_port().await;
-    let world = World::new(&format!("{UNSCHEDULED_POLICY}[watch]\nhttp = \"127.0.0.1:{port}\"\n")).await;
+    let world = World::new(&format!("{UNSCHEDULED_POLICY}[monitoring]\nhttp = \"127.0.0.1:{port}\"\n")).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let process = BotProcess::run(&world).await;
     world.ask_for_sweep().await;
@@ -253,7 +253,7 @@ async fn health_and_metrics_are_served_to_this_machine() {
 async fn an_address_that_is_taken_ends_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("it is bound");
-    let world = World::new(&format!("{UNSCHEDULED_POLICY}[watch]\nhttp = \"{address}\"\n")).await;
+    let world = World::new(&format!("{UNSCHEDULED_POLICY}[monitoring]\nhttp = \"{address}\"\n")).await;
     let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.contains("name a free port"), "{ended:?}");

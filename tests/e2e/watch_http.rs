@@ -20,7 +20,7 @@ async fn asked(port: u16, lines: &str) -> String {
 
 async fn watched() -> (World, u16) {
     let port = free_port().await;
-    let policy = format!("{UNSCHEDULED_POLICY}[watch]\nhttp = \"127.0.0.1:{port}\"\n");
+    let policy = format!("{UNSCHEDULED_POLICY}[monitoring]\nhttp = \"127.0.0.1:{port}\"\n");
     (World::new(&policy).await, port)
 }
 

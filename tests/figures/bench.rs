@@ -30,7 +30,7 @@ const QUESTIONS: [&str; 8] = [
 /// After which time a flood is over and its work done.
 const LATER: Duration = Duration::from_secs(30);
 /// Of a large directory everybody who is inactive is asked about at once.
-const AT_SIZE: &str = "schedule = \"0 0 29 2 *\"\npreview_first = false\nsecond_look = false\nmax_candidates = 10000\n\
+const AT_SIZE: &str = "schedule = \"0 0 29 2 *\"\npreview_first = false\ncheck_sign_in_log = false\nmax_candidates = 10000\n\
                        max_share = 1.0\nsurge_factor = 0.0\n[okta]\nrate_share = 1.0\nconcurrency = 25\n";
 
 #[tokio::main]

@@ -211,7 +211,7 @@ async fn check_names_what_is_missing() {
     world.add("a@corp.example");
     world.fake.deny("okta.logs.read");
     let misspelt = Rule { user_type: UserType::Profile("Contractors".into()), ..rule() };
-    let no_type = Rule { user_type: UserType::TypeId("otyNone".into()), second_look: false, ..rule() };
+    let no_type = Rule { user_type: UserType::TypeId("otyNone".into()), check_sign_in_log: false, ..rule() };
     let probes = world.okta.probe(&[&misspelt, &no_type]).await;
     assert!(find(&probes, "System Log").as_ref().unwrap_err().contains("System Log"));
     let hint = find(&probes, "\"Contractors\"").as_ref().unwrap_err();

@@ -101,7 +101,7 @@ pub fn rule() -> Rule {
         inactive_after: Duration::days(7).into(),
         new_account_grace: Duration::days(14).into(),
         restored_grace: Duration::days(7).into(),
-        second_look: true,
+        check_sign_in_log: true,
         exempt_logins: Vec::new(),
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),

@@ -149,7 +149,7 @@ impl Browser {
     }
 
     /// Presses what is there, as soon as it is and nothing lies above it.
-    pub async fn press(&self, css: &str) {
+    pub async fn input(&self, css: &str) {
         let pressing = async {
             let mut ticks = tokio::time::interval(LOOK_EVERY);
             loop {

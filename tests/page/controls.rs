@@ -67,15 +67,15 @@ async fn a_menu_asks_before_what_it_confirms() {
         });
         let before = sandbox.world.slack.last_sent();
         let message = post(sandbox, C_OPS, "A card", row(&json!([option("keep:7", "Keep 30 days")]), &confirm)).await;
-        page.press(&format!("{message} {MENU}")).await;
-        page.press(".menu [data-value='keep:7']").await;
+        page.input(&format!("{message} {MENU}")).await;
+        page.input(".menu [data-value='keep:7']").await;
         page.see_words("dialog.confirm", "For 30 days.").await;
-        page.press("dialog.confirm button.deny").await;
+        page.input("dialog.confirm button.deny").await;
         page.see_no("dialog").await;
         assert_eq!(sandbox.world.slack.last_sent(), before, "nothing was sent");
-        page.press(&format!("{message} {MENU}")).await;
-        page.press(".menu [data-value='keep:7']").await;
-        page.press("dialog.confirm button.confirm").await;
+        page.input(&format!("{message} {MENU}")).await;
+        page.input(".menu [data-value='keep:7']").await;
+        page.input("dialog.confirm button.confirm").await;
         heard_action(sandbox, "person").await;
     })
     .await;
@@ -90,14 +90,14 @@ async fn a_link_of_a_menu_opens_the_account_where_it_can_be_brought_back() {
         let mut link = option("okta:7", "Open in Okta");
         link["url"] = json!(format!("{}/admin/user/profile/view/{account}", okta.url()));
         let message = post(sandbox, C_OPS, "A card", row(&json!([link]), &Value::Null)).await;
-        page.press(&format!("{message} {MENU}")).await;
+        page.input(&format!("{message} {MENU}")).await;
         let here = format!("/admin/user/profile/view/{account}");
         page.see(&format!(".menu a[role=menuitem][target=_blank][href='{here}']")).await;
 
         page.go(&here).await;
         page.see_words("#account h2", "Aylin Demir").await;
         page.see("#account .status[data-status=SUSPENDED]").await;
-        page.press("#back-import").await;
+        page.input("#back-import").await;
         page.see("#account .status[data-status=ACTIVE]").await;
         page.see_words("#changes tbody tr", "Workday").await;
         page.see("#back-import:disabled").await;
@@ -116,7 +116,7 @@ async fn an_admin_brings_an_account_back_that_the_bot_suspended() {
         let account = sandbox.world.okta.person(ADA).id;
         page.go(&format!("/admin/user/profile/view/{account}")).await;
         page.see_words("#changes tbody tr", "suspended").await;
-        page.press("#back-admin").await;
+        page.input("#back-admin").await;
         page.see_words("#account dl", "Ingrid Castro").await;
         page.see("#account .status[data-status=ACTIVE]").await;
     })
@@ -143,9 +143,9 @@ async fn what_acts_at_once_reaches_the_bot_with_its_value() {
         assert_eq!(heard_action(sandbox, "sort").await["selected_option"]["value"], "name");
         page.choose("[data-action-id=until]", "2026-12-31").await;
         assert_eq!(heard_action(sandbox, "until").await["selected_date"], "2026-12-31");
-        page.press("[data-action-id=ticks] input[value=name]").await;
+        page.input("[data-action-id=ticks] input[value=name]").await;
         assert_eq!(heard_action(sandbox, "ticks").await["selected_options"][0]["value"], "name");
-        page.press("[data-action-id=which] input[value=longest]").await;
+        page.input("[data-action-id=which] input[value=longest]").await;
         assert_eq!(heard_action(sandbox, "which").await["selected_option"]["value"], "longest");
         page.focus("[data-action-id=search]").await;
         page.keys("okafor").await;
@@ -160,14 +160,14 @@ async fn what_acts_at_once_reaches_the_bot_with_its_value() {
 async fn an_answer_is_replaced_where_it_stands() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
-        page.press("#big-org").await;
+        page.input("#big-org").await;
         page.see("#big-org:disabled").await;
         page.say("/inactive-contractors preview").await;
         let note = "#messages li.ephemeral";
         let first = format!("{note} [data-action-id^='ask.']");
         page.see(&first).await;
         let before = page.text(note).await;
-        page.press(&first).await;
+        page.input(&first).await;
         heard(sandbox, "the press", |payload| payload["type"] == "block_actions").await;
         page.holds(&format!("document.querySelector('{note}').innerText !== {}", json!(before))).await;
         assert_eq!(page.count(note).await, 1, "no second note");
@@ -181,25 +181,25 @@ async fn an_answer_is_replaced_where_it_stands() {
 async fn hundreds_of_candidates_stay_fluent() {
     story(async |page, _| {
         page.open(U_APPROVER).await;
-        page.press("#big-org").await;
-        page.press("#sweep-now").await;
+        page.input("#big-org").await;
+        page.input("#sweep-now").await;
         page.see_words("#messages li.message", "Page 2 of").await;
         page.holds("document.querySelectorAll('#okta tbody tr').length > 500").await;
         eprintln!("a change is drawn in {} ms", drawing_ms(page).await);
-        page.press("#messages [data-action-id^=page]").await;
+        page.input("#messages [data-action-id^=page]").await;
         page.see_words("#messages li.message", "page 2 of").await;
         // The brake wants to be released by somebody who did not ask for the sweep.
         page.open(U_ADMIN).await;
-        page.press("#messages [data-action-id=release]").await;
-        page.press("dialog.confirm button.confirm").await;
+        page.input("#messages [data-action-id=release]").await;
+        page.input("dialog.confirm button.confirm").await;
         page.see("#messages [data-action-id=choose]").await;
 
         page.open(U_APPROVER).await;
-        page.press("#messages [data-action-id=choose]").await;
+        page.input("#messages [data-action-id=choose]").await;
         page.see_words(".modal button.submit", "Suspend 512").await;
-        page.press(".modal [data-action-id^=tick-] input").await;
+        page.input(".modal [data-action-id^=tick-] input").await;
         page.see_words(".modal button.submit", "Suspend 511").await;
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_no(".modal").await;
         page.see(".status[data-status=SUSPENDED]").await;
         eprintln!("a change is drawn in {} ms while hundreds are suspended", drawing_ms(page).await);

@@ -44,7 +44,7 @@ fn modal(title: &str, submit: &str, blocks: &Value) -> Value {
 async fn open(page: &Browser, sandbox: &Sandbox, view: Value) -> String {
     page.open(U_APPROVER).await;
     let message = post(sandbox, C_OPS, "A card", json!([button("open", "Choose…")])).await;
-    page.press(&format!("{message} [data-action-id=open]")).await;
+    page.input(&format!("{message} [data-action-id=open]")).await;
     heard_action(sandbox, "open").await;
     let answer = call(sandbox, "views.open", json!({ "trigger_id": trigger(sandbox), "view": view })).await;
     answer["view"]["id"].as_str().expect("a view has an id").to_owned()
@@ -56,7 +56,7 @@ async fn a_dialog_that_changes_leaves_the_person_where_they_are() {
         let view = open(page, sandbox, review("Suspend 2", LONG)).await;
         page.see_words(".modal button.submit", "Suspend 2").await;
         page.holds("document.activeElement.dataset.actionId === 'search'").await;
-        page.press(".modal [data-action-id=ticked] input[value=chidi]").await;
+        page.input(".modal [data-action-id=ticked] input[value=chidi]").await;
         let action = heard_action(sandbox, "ticked").await;
         assert_eq!(action["selected_options"].as_array().map(Vec::len), Some(1));
 
@@ -92,7 +92,7 @@ async fn a_search_acts_on_enter_and_knows_when_it_is_emptied() {
             "what else was typed"
         );
         page.choose(SEARCH, "").await;
-        page.press(".modal [data-action-id=ticked] input[value=ada]").await;
+        page.input(".modal [data-action-id=ticked] input[value=ada]").await;
         heard_action(sandbox, "ticked").await;
         let sent = sandbox.world.slack.last_sent().expect("the tick was sent");
         assert_eq!(sent["view"]["state"]["values"]["words"]["search"]["value"], Value::Null);
@@ -106,7 +106,7 @@ async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
         open(page, sandbox, review("Suspend 2", 0)).await;
         page.focus(".modal [data-action-id=reason]").await;
         page.keys("half a thought").await;
-        page.press(".modal [data-action-id=until]").await;
+        page.input(".modal [data-action-id=until]").await;
         heard_action(sandbox, "until").await;
         let date = json!([{
             "type": "input", "block_id": "day", "label": plain("Keep until"),
@@ -120,17 +120,17 @@ async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
         assert_eq!(page.count("dialog").await, 1, "the one below is not in the way");
 
         // Slack asks for what is missing at its field, before the app hears of it.
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_words(".modal [data-block-id=day] .error", "complete this required field").await;
         page.holds("document.activeElement.getAttribute('aria-invalid') === 'true'").await;
         page.see(".modal [data-block-id=day].invalid").await;
 
-        page.press(".modal button.back").await;
+        page.input(".modal button.back").await;
         page.see_words(".modal h2", "Choose who").await;
         page.holds("document.querySelector('.modal [data-action-id=reason]').value === 'half a thought'")
             .await;
         page.holds("document.activeElement.dataset.actionId === 'until'").await;
-        page.press(".modal button.close-all").await;
+        page.input(".modal button.close-all").await;
         page.see_no(".modal").await;
         assert!(sandbox.world.slack.views(U_APPROVER).is_empty());
     })

@@ -60,18 +60,18 @@ async fn every_part_is_named_and_readable() {
     story(async |page, sandbox| {
         swept(page).await;
         is_accessible(page, "the channel").await;
-        page.press("#messages [data-action-id=choose]").await;
+        page.input("#messages [data-action-id=choose]").await;
         page.see(".modal button.submit").await;
         is_accessible(page, "a dialog").await;
-        page.press(".modal button.close-all").await;
+        page.input(".modal button.close-all").await;
         page.see_no(".modal").await;
         suspend(page).await;
         page.see_words("#messages li.message", "in the thread of").await;
-        page.press("#tab-audit").await;
+        page.input("#tab-audit").await;
         is_accessible(page, "a finished card and the audit").await;
-        page.press("#place-home").await;
+        page.input("#place-home").await;
         is_accessible(page, "Home").await;
-        page.press("#place-messages").await;
+        page.input("#place-messages").await;
         is_accessible(page, "Messages").await;
         let account = sandbox.world.okta.person(super::ADA).id;
         page.go(&format!("/admin/user/profile/view/{account}")).await;
@@ -91,12 +91,12 @@ async fn a_narrow_window_shows_everything() {
         for width in [1100, 760, 480] {
             page.fit(width, 900).await;
             for place in ["#place-home", "#place-messages", "#place-channel"] {
-                page.press(place).await;
+                page.input(place).await;
                 page.holds("document.documentElement.scrollWidth <= innerWidth").await;
             }
             page.see_words("#messages", "Suspend 12 accounts?").await;
         }
-        page.press("#messages [data-action-id=choose]").await;
+        page.input("#messages [data-action-id=choose]").await;
         page.see(".modal button.submit").await;
         page.holds("document.querySelector('.modal').getBoundingClientRect().right <= innerWidth").await;
         page.open(U_APPROVER).await;

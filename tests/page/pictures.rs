@@ -27,25 +27,25 @@ async fn pictures_of_a_card_from_the_question_to_the_undo() {
     story(async |page, sandbox| {
         swept(page).await;
         calm(page).await;
-        page.press(&menu_of("Zofia")).await;
+        page.input(&menu_of("Zofia")).await;
         page.see(".menu").await;
         keep("sandbox.png", &page.picture().await);
-        page.press(".menu [data-value^='keep:']").await;
+        page.input(".menu [data-value^='keep:']").await;
         page.see_words("#messages [data-action-id=suspend]", "Suspend 11").await;
         assert!(sandbox.world.okta.sign_in(MEI));
         suspend(page).await;
         page.see(&status_of(ADA, "SUSPENDED")).await;
         page.see_words("#messages li.message", "in the thread of").await;
-        page.press(&menu_of("Ada Okafor")).await;
-        page.press(".menu [data-value^='give_back:']").await;
+        page.input(&menu_of("Ada Okafor")).await;
+        page.input(".menu [data-value^='give_back:']").await;
         page.choose(".modal [data-action-id=reason]", "back on the migration project").await;
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_words("#messages li.message", "back on the migration project").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
         page.fit(HIGH.0, HIGH.1).await;
-        page.press(".thread-toggle:not([hidden])").await;
+        page.input(".thread-toggle:not([hidden])").await;
         calm(page).await;
-        page.press(&menu_of("Priya")).await;
+        page.input(&menu_of("Priya")).await;
         page.see_words(".menu", "Restore access").await;
         page.shoot("#slack", "finished.png").await;
     })
@@ -65,7 +65,7 @@ async fn pictures_of_the_review() {
         let day = sandbox.world.clock.now().date_naive() + chrono::Days::new(38);
         keep_until(page, ADA, &day.to_string(), "on leave").await;
         page.see_words(".modal button.submit", "Suspend 11").await;
-        page.press(&ticked(CHIDI)).await;
+        page.input(&ticked(CHIDI)).await;
         page.see_words(".modal button.submit", "Suspend 10").await;
         calm(page).await;
         page.shoot(".modal", "review.png").await;
@@ -122,17 +122,17 @@ async fn pictures_of_home_and_of_the_people_concerned() {
     story(async |page, _| {
         page.fit(HIGH.0, 1000).await;
         swept(page).await;
-        page.press(&menu_of("Zofia")).await;
-        page.press(".menu [data-value^='keep:']").await;
+        page.input(&menu_of("Zofia")).await;
+        page.input(".menu [data-value^='keep:']").await;
         page.see_words("#messages [data-action-id=suspend]", "Suspend 11").await;
         suspend(page).await;
         page.see_words("#messages li.message", "in the thread of").await;
         // Others are inactive by then.
-        page.press("#clock-day").await;
-        page.press("#clock-day").await;
-        page.press("#sweep-now").await;
+        page.input("#clock-day").await;
+        page.input("#clock-day").await;
+        page.input("#sweep-now").await;
         page.see("#messages [data-action-id=suspend]").await;
-        page.press("#place-home").await;
+        page.input("#place-home").await;
         page.see_words("#home", "approved request 1").await;
         page.see("#home [data-action-id=home_sweep]").await;
         calm(page).await;
@@ -143,7 +143,7 @@ async fn pictures_of_home_and_of_the_people_concerned() {
         page.fit(HIGH.0, 700).await;
         asked(page, sandbox).await;
         page.open(U_MANAGER).await;
-        page.press("#place-messages").await;
+        page.input("#place-messages").await;
         page.see("#messages [data-action-id^='concern.left']").await;
         calm(page).await;
         page.shoot("#slack", "manager.png").await;
@@ -183,7 +183,7 @@ async fn pictures_of_a_report() {
         }
         page.say("/inactive-contractors report").await;
         page.see_words("#messages li.ephemeral:last-child", "The picture follows").await;
-        page.press("#place-messages").await;
+        page.input("#place-messages").await;
         page.see("#messages img").await;
         calm(page).await;
         page.shoot("#messages li.message:has(img)", "report.png").await;

@@ -19,7 +19,7 @@ fn key(key: Key) -> String {
 async fn the_home_tab_is_the_persons_own() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
-        page.press("#place-home").await;
+        page.input("#place-home").await;
         let opened = |payload: &Value| payload["event"]["type"] == "app_home_opened";
         let event = heard(sandbox, "the opened Home tab", opened).await;
         assert_eq!(event["event"]["user"], U_APPROVER);
@@ -31,14 +31,14 @@ async fn the_home_tab_is_the_persons_own() {
         call(sandbox, "views.publish", publish.clone()).await;
         page.see_words("#home", "Hello Alice").await;
         page.see("#place-home[aria-current=page]").await;
-        page.press("#home [data-action-id=home_button]").await;
+        page.input("#home [data-action-id=home_button]").await;
         heard_action(sandbox, "home_button").await;
         let sent = sandbox.world.slack.last_sent().expect("the press was sent");
         assert_eq!(sent["view"]["type"], "home");
         page.choose("#who", U_VIEWER).await;
         page.holds("!document.querySelector('#home').innerText.includes('Hello Alice')").await;
         page.choose("#who", U_APPROVER).await;
-        page.press("#place-channel").await;
+        page.input("#place-channel").await;
         page.see("#command").await;
     })
     .await;
@@ -60,12 +60,12 @@ async fn who_is_not_in_the_channel_has_direct_messages() {
         assert_eq!(page.count(&message).await, 0, "it is not for the approver");
 
         page.open(U_ADA).await;
-        page.press("#place-channel").await;
+        page.input("#place-channel").await;
         page.see_words("#not-member", "Ada Okafor is not in #contractor-access").await;
         page.see_words("#place-messages", "1").await;
         page.see("#composer[hidden]").await;
-        page.press("#place-messages").await;
-        page.press(&format!("{message} [data-action-id=need]")).await;
+        page.input("#place-messages").await;
+        page.input(&format!("{message} [data-action-id=need]")).await;
         heard_action(sandbox, "need").await;
         page.see_no("#unread .badge").await;
 
@@ -121,16 +121,16 @@ async fn commands_are_completed_and_come_back_with_the_arrow() {
 async fn the_clock_jumps_to_the_next_reminder() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
-        page.press("#clock-next-reminder").await;
+        page.input("#clock-next-reminder").await;
         page.see_words(".toast.error", "There is no reminder to come").await;
         page.say(&format!("/inactive-contractors exempt {ADA} for 30d parental leave cover")).await;
         page.see_words("#messages li.ephemeral", "is exempt until").await;
         let before = sandbox.world.clock.now();
-        page.press("#clock-next-reminder").await;
+        page.input("#clock-next-reminder").await;
         page.see_words("#messages li.message", "ada.okafor").await;
         let days = (sandbox.world.clock.now() - before).num_days();
         assert!((26..30).contains(&days), "an end is announced days before it: {days}");
-        page.press("#clock-week").await;
+        page.input("#clock-week").await;
         page.holds("!document.querySelector('#clock-week').hasAttribute('aria-busy')").await;
         assert!((sandbox.world.clock.now() - before).num_days() >= days + 7);
     })
@@ -141,12 +141,12 @@ async fn the_clock_jumps_to_the_next_reminder() {
 async fn the_clock_jumps_to_the_reminders_of_a_request_that_nobody_answers() {
     story(async |page, _| {
         super::swept(page).await;
-        page.press("#clock-next-reminder").await;
+        page.input("#clock-next-reminder").await;
         page.see_words("#messages li.message", "is still open: it waits for an answer").await;
-        page.press("#clock-next-reminder").await;
+        page.input("#clock-next-reminder").await;
         page.see_words("#messages li.message", "has not been decided by its approvers").await;
-        page.press("#clock-past-deadline").await;
-        page.press("#messages [data-action-id=ask_again]").await;
+        page.input("#clock-past-deadline").await;
+        page.input("#messages [data-action-id=ask_again]").await;
         page.see_words("#messages li.message", "took its place").await;
         page.see("#messages [data-action-id=suspend]").await;
     })
@@ -174,15 +174,15 @@ async fn the_people_concerned_answer_and_the_card_says_so() {
     story(async |page, sandbox| {
         asked(page, sandbox).await;
         page.open(U_ADA).await;
-        page.press("#place-messages").await;
-        page.press("#messages [data-action-id^='concern.needed']").await;
+        page.input("#place-messages").await;
+        page.input("#messages [data-action-id^='concern.needed']").await;
         page.see_no("#messages [data-action-id^='concern.needed']").await;
         page.open(U_MANAGER).await;
         page.see_words("#messages li.message", "Chidi Eze").await;
-        page.press("#messages [data-action-id^='concern.left']").await;
+        page.input("#messages [data-action-id^='concern.left']").await;
         page.see_words("#messages", "has left").await;
         page.open(U_APPROVER).await;
-        page.press("#place-channel").await;
+        page.input("#place-channel").await;
         page.see_words("#messages li.message", "still need").await;
         page.see_words("#messages li.message", "has left").await;
     })
@@ -193,7 +193,7 @@ async fn the_people_concerned_answer_and_the_card_says_so() {
 async fn the_bots_own_home_shows_what_the_person_may_see() {
     story(async |page, _| {
         super::swept(page).await;
-        page.press("#place-home").await;
+        page.input("#place-home").await;
         page.see_words("#home", "You are an approver of").await;
         page.see("#home [data-action-id=home_sweep]").await;
         page.choose("#who", U_GUEST).await;

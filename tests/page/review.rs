@@ -7,14 +7,14 @@ use crate::browser::Browser;
 
 /// Asks from the review to keep this person until a day.
 async fn ask_to_keep(page: &Browser, login: &str) {
-    page.press(&format!(".modal .input-block[data-label*='{login}'] + .block .bk-overflow")).await;
-    page.press(".menu [role=menuitem]").await;
+    page.input(&format!(".modal .input-block[data-label*='{login}'] + .block .bk-overflow")).await;
+    page.input(".menu [role=menuitem]").await;
     page.see_words(".modal h2", "Keep until").await;
 }
 
 /// Opens the review from the card and searches in it.
 pub async fn search(page: &Browser, words: &str) {
-    page.press("#messages [data-action-id=choose]").await;
+    page.input("#messages [data-action-id=choose]").await;
     page.see_words(".modal button.submit", "Suspend 12").await;
     page.focus(".modal [data-action-id^=search]").await;
     page.keys(&format!("{words}{}", char::from(Key::Enter))).await;
@@ -26,7 +26,7 @@ pub async fn keep(page: &Browser, login: &str, day: &str, reason: &str) {
     ask_to_keep(page, login).await;
     page.choose(".modal [data-action-id=until]", day).await;
     page.choose(".modal [data-action-id=reason]", reason).await;
-    page.press(".modal button.submit").await;
+    page.input(".modal button.submit").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,16 +42,16 @@ async fn somebody_is_searched_for_and_kept_until_a_day() {
         keep(page, ADA, &day(300), "on leave").await;
         page.see(".modal [data-block-id].invalid [data-action-id=until][aria-invalid=true]").await;
         page.holds("document.querySelector('.modal [data-action-id=reason]').value === 'on leave'").await;
-        page.press(".modal button.back").await;
+        page.input(".modal button.back").await;
         page.see_words(".modal h2", "Request 1").await;
         page.see_words(".modal", "of 12 match").await;
 
         keep(page, ADA, &day(30), "on leave").await;
         page.see_words(".modal", "keep until").await;
         page.see_words(".modal button.submit", "Suspend 11").await;
-        page.press(&ticked(CHIDI)).await;
+        page.input(&ticked(CHIDI)).await;
         page.see_words(".modal button.submit", "Suspend 10").await;
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_no(".modal").await;
         page.see_words("#messages li.message", "in the thread of").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
@@ -66,23 +66,23 @@ async fn somebody_is_searched_for_and_kept_until_a_day() {
 async fn the_card_keeps_one_person_and_gives_access_back_to_another() {
     story(async |page, sandbox| {
         swept(page).await;
-        page.press(&menu_of("Chidi Eze")).await;
-        page.press(".menu [data-value^='details:']").await;
+        page.input(&menu_of("Chidi Eze")).await;
+        page.input(".menu [data-value^='details:']").await;
         page.see_words("#messages li.ephemeral", "Chidi Eze").await;
-        page.press(&menu_of("Chidi Eze")).await;
-        page.press(".menu [data-value^='keep:']").await;
+        page.input(&menu_of("Chidi Eze")).await;
+        page.input(".menu [data-value^='keep:']").await;
         page.see_words("#messages [data-action-id=suspend]", "Suspend 11").await;
         suspend(page).await;
         page.see(&status_of(ADA, "SUSPENDED")).await;
         page.see(&status_of(CHIDI, "ACTIVE")).await;
         page.see_words("#messages li.message", "in the thread of").await;
 
-        page.press(&menu_of("Ada Okafor")).await;
-        page.press(".menu [data-value^='give_back:']").await;
-        page.press(".modal button.submit").await;
+        page.input(&menu_of("Ada Okafor")).await;
+        page.input(".menu [data-value^='give_back:']").await;
+        page.input(".modal button.submit").await;
         page.see_words(".modal .error", "complete this required field").await;
         page.choose(".modal [data-action-id=reason]", "back on the project").await;
-        page.press(".modal button.submit").await;
+        page.input(".modal button.submit").await;
         page.see_no(".modal").await;
         page.see(&status_of(ADA, "ACTIVE")).await;
         page.see_words("#messages li.message", "back on the project").await;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use inactive_contractors::domain::concern::Answer;
 use inactive_contractors::domain::draft::Sort;
+use inactive_contractors::domain::outreach::OutreachAnswer;
 use inactive_contractors::wording::actions::{
     About, ButtonAction, Control, ControlName, Dialog, DialogKind, Memory, PageTurn, RequestAction,
     RowAction, RowEntry,
@@ -22,7 +22,7 @@ fn turns() -> impl Strategy<Value = PageTurn> {
 }
 
 fn buttons() -> impl Strategy<Value = ButtonAction> {
-    let answers = select(vec![Answer::Needed, Answer::StillHere, Answer::Left]);
+    let answers = select(vec![OutreachAnswer::Needed, OutreachAnswer::StillHere, OutreachAnswer::Left]);
     prop_oneof![
         (select(RequestAction::ALL), any::<i64>(), HASH)
             .prop_map(|(what, request, list_hash)| ButtonAction::Request { what, request, list_hash }),
@@ -148,7 +148,7 @@ fn what_was_drawn_once_is_read_for_ever() {
         ("person", "exempt:7:2:abc", row(RowAction::Exempt)),
         ("person", "give_back:7:2:abc", row(RowAction::Restore)),
         ("person", "console:7:2:abc", row(RowAction::Console)),
-        ("concern.left.5", "5:left", ButtonAction::Answer { question: 5, answer: Answer::Left }),
+        ("concern.left.5", "5:left", ButtonAction::Answer { question: 5, answer: OutreachAnswer::Left }),
         (
             "ask.next",
             "audit --page 2",

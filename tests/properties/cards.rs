@@ -12,7 +12,7 @@ use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
-use inactive_contractors::wording::card_view::{Before, View};
+use inactive_contractors::wording::card_view::{Before, CardView};
 use inactive_contractors::wording::{answers, layout, notices};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(ROOM.card_rows).max(1) {
-            accepted(&card(&View {
+            accepted(&card(&CardView {
                 terms: TERMS,
                 paused: None,
                 deciders: Some(&deciders),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use inactive_contractors::domain::when::{Misread, period, since, until};
+use inactive_contractors::domain::date_range::{Misread, period, since, until};
 use proptest::prelude::*;
 
 use crate::generate::{holds, nasty};

@@ -154,7 +154,7 @@ impl Court {
             wrong("its intent is not in the trail");
             return Some(asked.id);
         };
-        if let Err(why) = self.mandate(&asked, listed, intended_at) {
+        if let Err(why) = self.authorization(&asked, listed, intended_at) {
             wrong(&why);
         }
         match look {
@@ -179,7 +179,7 @@ impl Court {
     }
 
     /// Whether people who may wanted exactly this, in time.
-    fn mandate(&self, asked: &Asked, listed: &Listed, at: DateTime<Utc>) -> Result<(), String> {
+    fn authorization(&self, asked: &Asked, listed: &Listed, at: DateTime<Utc>) -> Result<(), String> {
         if asked.word() != "approved" {
             return Err(format!("its request is {}", asked.word()));
         }
@@ -193,7 +193,7 @@ impl Court {
             execute_within: Duration::hours(self.today().carry_out_hours),
             deeds: &|user, at, verbs| self.behind(asked.id, user, at, verbs).map(Deed::for_judge),
         };
-        suspension.mandate()
+        suspension.authorization()
     }
 
     /// Judges a call that gives an account back.

@@ -61,7 +61,7 @@ impl World {
     }
 
     /// Somebody presses a button of a card, perhaps of one that their screen alone still shows.
-    pub fn press(&mut self) {
+    pub fn input(&mut self) {
         let Some((reference, blocks)) = self.screen() else { return };
         let buttons: Vec<Button> = blocks
             .iter()
@@ -129,7 +129,7 @@ impl World {
     pub fn fill_in(&mut self) {
         let dialogs = self.slack.dialogs();
         if dialogs.is_empty() {
-            return self.press();
+            return self.input();
         }
         let dialog = dialogs[self.fate.below(dialogs.len())].clone();
         let user = crate::terms::everybody().find(|user| *user == dialog.user).expect("a member");

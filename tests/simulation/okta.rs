@@ -361,13 +361,13 @@ impl Directory for Okta {
         self.fate.place("before a look in Okta").await;
         self.read_fault().await?;
         let person = self.find(account)?;
-        let seen = if rule.second_look { in_log(&person, since) } else { SecondLook::NotAsked };
+        let seen = if rule.check_sign_in_log { in_log(&person, since) } else { SecondLook::NotAsked };
         let log = person.log;
         self.read_fault().await?;
         // The log was read before: what came into it since is not known.
         let person = Person { log, ..self.find(account)? };
         let (at, noticed_at) = (self.fate.now(), self.fate.bot_now());
-        let look = Look { person: person.clone(), at, noticed_at, with_log: rule.second_look };
+        let look = Look { person: person.clone(), at, noticed_at, with_log: rule.check_sign_in_log };
         self.fate.trace(&format!("Okta: {} is looked at", person.login));
         self.org().looks.insert(account.0.clone(), look);
         self.fate.place("after a look in Okta").await;

@@ -145,7 +145,7 @@ async fn write(mut writer: Writer, fate: Fate) {
             break;
         }
         fate.place("before a call of the store").await;
-        writer.carry_out(jobs);
+        writer.execute_round(jobs);
         fate.place("after a call of the store").await;
     }
     writer.end();

@@ -180,7 +180,7 @@ impl Slack {
     pub async fn show(&self, inbound: &Inbound, response: Response) -> Answer<()> {
         match response {
             Response::Nothing => Ok(()),
-            Response::Reply(card) => self.whisper(&inbound.reply, &card).await,
+            Response::Reply(card) => self.send_ephemeral(&inbound.reply, &card).await,
             Response::Open(modal) | Response::Push(modal) => self.open(&inbound.key, modal).await,
             Response::Replace(modal) => match &inbound.what {
                 What::ModalClick { view, .. } | What::Submission { view, .. } => self.draw(view, modal).await,
@@ -431,7 +431,7 @@ impl Chat for Slack {
         Ok(here.map(marked).collect())
     }
 
-    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Answer<()> {
+    async fn send_ephemeral(&self, to: &ReplyTo, card: &Card) -> Answer<()> {
         self.read_fault().await?;
         self.fate.trace(&format!("Slack: {} is told {:?}", to.user, card.summary.to_plain()));
         Ok(())

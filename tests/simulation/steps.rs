@@ -15,7 +15,7 @@ impl World {
             self.resumes();
         }
         match self.fate.below(100) {
-            0..32 => self.press(),
+            0..32 => self.input(),
             32..36 => self.choose(),
             36..46 => self.fill_in(),
             46..56 => self.command(),
@@ -46,12 +46,12 @@ impl World {
     /// A deadline comes, and somebody clicks in the same moment.
     fn deadline_comes(&mut self) {
         let asked = self.court.ledger().requests().into_iter().filter(|asked| !asked.has_ended());
-        let Some(deadline) = asked.filter_map(|asked| asked.deadline).max() else { return self.press() };
+        let Some(deadline) = asked.filter_map(|asked| asked.deadline).max() else { return self.input() };
         let off = i64::try_from(self.fate.below(4_000)).expect("seconds") - 1_000;
         let by = deadline - self.fate.bot_now() + Duration::milliseconds(off);
         self.fate.trace("a deadline comes");
         self.fate.advance(by.max(Duration::zero()));
-        self.press();
+        self.input();
     }
 
     fn time_goes_by(&mut self) {

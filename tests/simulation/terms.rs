@@ -96,8 +96,8 @@ impl Terms {
             "[[policy]]\nname = \"contractors\"\nchannel = \"{CHANNEL}\"\n\
              approvers = {{ users = {:?}, groups = [{groups}] }}\nadmins = {{ users = [\"{ADMIN}\"] }}\n\
              max_share = 1.0\nsurge_factor = 0\nmin_population_share = 0.0\n\
-             inactive_after = \"{}d\"\nsecond_look = {}\nexempt_logins = [{exempt}]\napprovals_needed = {}\n\
-             answer_within = \"{}h\"\ncarry_out_within = \"{}h\"\nmax_candidates = {}\npreview_first = {}\n\
+             inactive_after = \"{}d\"\ncheck_sign_in_log = {}\nexempt_logins = [{exempt}]\napprovals_needed = {}\n\
+             approval_timeout = \"{}h\"\ncarry_out_within = \"{}h\"\nmax_candidates = {}\npreview_first = {}\n\
              clear_sessions = {}\n",
             self.approvers,
             self.inactive_days,

@@ -101,13 +101,13 @@ async fn a_whisper_takes_the_first_way_that_works() {
     let slack = slack(&wire).await;
     let handle = Some(ReplyHandle::new(wire.response_url()));
     let to = ReplyTo { user: "U1".into(), channel: Some("C1".into()), handle };
-    slack.whisper(&to, &card("Only you.")).await.unwrap();
+    slack.send_ephemeral(&to, &card("Only you.")).await.unwrap();
     let sent = wire.call("response_url").await;
     assert_eq!((sent.token.as_str(), &sent.body["replace_original"]), ("", &false.into()));
 
     wire.answer("response_url", Answer::Status(404, vec![]));
     wire.error("chat.postEphemeral", "user_not_in_channel");
-    slack.whisper(&to, &card("Only you.")).await.unwrap();
+    slack.send_ephemeral(&to, &card("Only you.")).await.unwrap();
     assert_eq!(wire.call("chat.postMessage").await.body["channel"], "U1");
 }
 
@@ -125,7 +125,7 @@ async fn an_answer_to_one_person_is_tried_again_and_then_goes_another_way() {
     {
         let before = wire.count("response_url");
         wire.answer("response_url", answer);
-        slack.whisper(&to, &card("Only you.")).await.unwrap();
+        slack.send_ephemeral(&to, &card("Only you.")).await.unwrap();
         assert_eq!((wire.count("response_url"), others(&wire)), (before + 2, 0));
     }
     wire.answer("response_url", Answer::Status(502, vec![]));
@@ -141,14 +141,14 @@ async fn an_answer_to_one_person_is_tried_again_and_then_goes_another_way() {
         for answer in answers {
             wire.answer("response_url", answer);
         }
-        slack.whisper(&to, &card("Only you.")).await.unwrap();
+        slack.send_ephemeral(&to, &card("Only you.")).await.unwrap();
         assert_eq!(wire.count("response_url"), before + tries);
         assert_eq!(wire.call("chat.postEphemeral").await.body["channel"], "C1");
     }
     wire.answer("response_url", Answer::Status(404, vec![]));
     wire.answer("chat.postEphemeral", Answer::Status(500, vec![]));
     wire.answer("chat.postMessage", Answer::Status(500, vec![]));
-    slack.whisper(&to, &card("Only you.")).await.unwrap();
+    slack.send_ephemeral(&to, &card("Only you.")).await.unwrap();
     assert_eq!((wire.count("chat.postEphemeral"), wire.count("chat.postMessage")), (3, 2));
     // What can't be replaced is answered once more.
     (0..3).for_each(|_| wire.answer("response_url", Answer::Status(503, vec![])));
@@ -302,8 +302,10 @@ async fn no_secret_comes_back_out() {
         Answer::Json(json!({ "ok": false, "error": "user_not_found", "at": "s3cret" })),
     );
     let handle = Some(ReplyHandle::new(wire.response_url()));
-    let error =
-        slack.whisper(&ReplyTo { user: "U1".into(), channel: None, handle }, &card("x")).await.unwrap_err();
+    let error = slack
+        .send_ephemeral(&ReplyTo { user: "U1".into(), channel: None, handle }, &card("x"))
+        .await
+        .unwrap_err();
     said.push(format!("{error} {error:?}"));
     assert!(said.iter().all(|words| !words.contains("s3cret")), "{said:?}");
 }

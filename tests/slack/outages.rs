@@ -37,7 +37,7 @@ async fn after_a_long_outage_the_bot_is_back_at_once() {
         peer.reset();
         bot.is(Connection::Connecting).await;
         // A call of `api.test` and a try to connect each, beside the first try for a socket.
-        bot.wire.turned_away(5).await;
+        bot.wire.rejected_before(5).await;
         let opens = bot.wire.count("apps.connections.open");
         bot.wire.comes_up();
         bot.works_again("2").await;
@@ -54,7 +54,7 @@ async fn a_call_for_a_socket_that_an_outage_swallowed_is_not_waited_for() {
     let peer = bot.works().await;
     bot.wire.goes_down(Outage::Silent);
     peer.reset();
-    bot.wire.turned_away(4).await;
+    bot.wire.rejected_before(4).await;
     bot.wire.comes_up();
     bot.works_again("2").await;
 }
@@ -87,7 +87,7 @@ async fn the_time_that_slack_asks_for_is_waited_whatever_is_seen_meanwhile() {
     let refused = Instant::now();
     // Nobody looks before: Slack has said when.
     bot.wire.goes_down(Outage::Reset);
-    bot.wire.turned_away(1).await;
+    bot.wire.rejected_before(1).await;
     assert!(refused.elapsed() >= Duration::from_millis(1900), "{:?}", refused.elapsed());
     bot.wire.comes_up();
     bot.works_again("2").await;
@@ -111,12 +111,12 @@ async fn a_connection_that_is_one_too_many_costs_no_other() {
     good.send(&json!({ "type": "disconnect", "reason": "refresh_requested" }));
     // Longer in all than an old one is kept beside a new one.
     let begun = Instant::now();
-    let mut turned_away = Vec::new();
+    let mut rejected_before = Vec::new();
     while begun.elapsed() < timing.retire * 2 {
         let peer = bot.wire.peer().await;
         peer.send(&json!({ "type": "disconnect", "reason": "too_many_websockets" }));
         // Not closed by the far end: each stays as long as the bot keeps it.
-        turned_away.push(peer);
+        rejected_before.push(peer);
     }
     good.send(&click("kept", "2"));
     bot.input().await.answer.send(Ack::Done).unwrap();

@@ -180,7 +180,7 @@ impl Wire {
     }
 
     /// Waits until the outage has taken so many more connections.
-    pub async fn turned_away(&self, more: usize) {
+    pub async fn rejected_before(&self, more: usize) {
         let mut taken = self.shared.outages.taken.subscribe();
         let enough = *taken.borrow() + more;
         let waited = timeout(SOON, taken.wait_for(|taken| *taken >= enough)).await;

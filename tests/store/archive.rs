@@ -4,7 +4,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Attempt, Proof, Sessions};
 use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS, HEARTBEAT};
-use inactive_contractors::domain::candidate::{CandidateState, Step};
+use inactive_contractors::domain::candidate::{CandidateState, SuspensionStep};
 use inactive_contractors::domain::request::Decision;
 use inactive_contractors::store::{
     Archive, AuditContext, AuditQuery, Notice, StartedSweep, Store, StoreError,
@@ -216,10 +216,15 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
     let intend = |position| {
-        store.step_candidate(request, position, Step::Intend { status_changed: None, evidence: None }, at(12))
+        store.step_candidate(
+            request,
+            position,
+            SuspensionStep::Intend { status_changed: None, evidence: None },
+            at(12),
+        )
     };
     intend(0).await.unwrap().unwrap();
-    let confirm = Step::Confirm(Proof {
+    let confirm = SuspensionStep::Confirm(Proof {
         sessions: Sessions::due(),
         ..inactive_contractors::domain::attempt::Proof::by_call(None)
     });
@@ -232,7 +237,12 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert_eq!(intend(1).await.unwrap(), None);
     assert_eq!(
         store
-            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(14))
+            .step_sessions(
+                request,
+                0,
+                attempt::AttemptStep::Intend { status_changed: None, evidence: None },
+                at(14)
+            )
             .await
             .unwrap(),
         None
@@ -259,7 +269,12 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due(Attempt { attempts: 1, .. }))));
     assert!(
         store
-            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(15))
+            .step_sessions(
+                request,
+                0,
+                attempt::AttemptStep::Intend { status_changed: None, evidence: None },
+                at(15)
+            )
             .await
             .unwrap()
             .is_some()
@@ -285,7 +300,7 @@ async fn a_pause_that_can_not_be_written_is_in_force_in_every_handle_until_it_is
     other.execute_batch("ROLLBACK").unwrap();
 
     // There is room again, and it is not written yet.
-    let intend = Step::Intend { status_changed: None, evidence: None };
+    let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
     assert_eq!(handle.step_candidate(request, 0, intend.clone(), at(14)).await.unwrap(), None);
     assert!(matches!(handle.start_sweep(scheduled(3)).await.unwrap(), StartedSweep::Paused(_)));
     assert!(!actions(&store).await.contains(&"paused".to_owned()));

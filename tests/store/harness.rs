@@ -10,11 +10,11 @@ use inactive_contractors::domain::audit::{AuditEvent, Person};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
-use inactive_contractors::domain::policy::{OwnAccounts, Rule};
+use inactive_contractors::domain::policy::{AccountOwners, Rule};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Input, Verb, Voter};
 use inactive_contractors::domain::sighting::SecondLook;
-use inactive_contractors::domain::snapshot::Shown;
+use inactive_contractors::domain::snapshot::CandidateSnapshot;
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{
     AuditQuery, CardStands, Decided, FinishedSweep, NewSweep, OpenError, Receipt, StartedSweep, Store,
@@ -78,7 +78,7 @@ pub fn rule() -> Rule {
         inactive_after: Duration::days(30).into(),
         new_account_grace: Duration::days(7).into(),
         restored_grace: Duration::days(7).into(),
-        second_look: false,
+        check_sign_in_log: false,
         exempt_logins: vec!["ceo@*".to_owned()],
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
@@ -91,8 +91,8 @@ pub fn id(name: &str) -> AccountId {
     AccountId(format!("00u{name}"))
 }
 
-pub fn shown(name: &str) -> Shown {
-    Shown {
+pub fn shown(name: &str) -> CandidateSnapshot {
+    CandidateSnapshot {
         id: id(name),
         login: format!("{name}@contractor.example"),
         name: name.to_owned(),
@@ -119,7 +119,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         pages: 1,
         channel: CHANNEL.to_owned(),
         list: names.iter().map(|name| shown(name)).collect(),
-        answer_within: Duration::hours(1),
+        approval_timeout: Duration::hours(1),
         approvals_needed: 1,
         unknown: Vec::new(),
         by_email: Vec::new(),
@@ -186,7 +186,7 @@ pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
         reason: None,
         approvals_needed: 1,
         rule: rule(),
-        own_accounts: OwnAccounts::new(),
+        account_owners: AccountOwners::new(),
         paused: None,
     }
 }

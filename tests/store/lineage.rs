@@ -1,6 +1,6 @@
 //! A stopped database executes nothing, and what is from before it goes on is ended.
 
-use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::lineage::{Head, Mismatch, Stop};
 use inactive_contractors::domain::request::{Decision, Refusal, Verb};
 use inactive_contractors::domain::sweep::Trigger;
@@ -15,8 +15,8 @@ fn stop() -> Stop {
     Stop { since: at(20), why: Mismatch::Ahead, head, restored_from: None, seen: Vec::new() }
 }
 
-fn intend() -> Step {
-    Step::Intend { status_changed: None, evidence: None }
+fn intend() -> SuspensionStep {
+    SuspensionStep::Intend { status_changed: None, evidence: None }
 }
 
 fn by() -> Decision {

@@ -2,7 +2,7 @@
 
 mod archive;
 mod audit;
-mod exceptions;
+mod exemptions;
 mod files;
 mod harness;
 mod history;

@@ -2,9 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::Action;
-use inactive_contractors::domain::concern::{Answer, Asking, Refusal};
 use inactive_contractors::domain::digest::Owed;
-use inactive_contractors::domain::template::Role;
+use inactive_contractors::domain::outreach::{Asking, OutreachAnswer, Refusal};
+use inactive_contractors::domain::template::OutreachRole;
 use inactive_contractors::store::{AuditQuery, Notice};
 
 use crate::harness::{Bench, POLICY, at, events, person, posted};
@@ -52,10 +52,10 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
     let store = bench.open();
     let request = posted(&store, 0, &["kim", "lee"]).await;
     for _ in 0..2 {
-        let questions = store.ask_people(request, vec![Role::Person]).await.unwrap();
+        let questions = store.ask_people(request, vec![OutreachRole::Person]).await.unwrap();
         assert_eq!(questions.len(), 2);
     }
-    let both = store.ask_people(request, vec![Role::Manager]).await.unwrap();
+    let both = store.ask_people(request, vec![OutreachRole::Manager]).await.unwrap();
     assert_eq!(both.len(), 4, "another role is asked too");
     assert_eq!(store.waiting_requests(vec![POLICY.to_owned()]).await.unwrap(), [request]);
     assert!(store.waiting_requests(vec!["other".to_owned()]).await.unwrap().is_empty());
@@ -66,11 +66,11 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
     store.set_asking(vec![id], Asking::NotFound).await.unwrap();
     assert_eq!(store.question(id).await.unwrap().unwrap().state, asked, "it was asked");
     store.receive("a", None, "Ukim", at(4)).await.unwrap();
-    let answer = || store.person_answered("a", id, person("kim"), Answer::Needed, at(4), at(4));
+    let answer = || store.person_answered("a", id, person("kim"), OutreachAnswer::Needed, at(4), at(4));
     assert_eq!(answer().await.unwrap(), Ok(()));
     assert_eq!(answer().await.unwrap(), Err(Refusal::Repeated));
     store.receive("b", None, "Ubob", at(5)).await.unwrap();
-    let other = store.person_answered("b", id, person("bob"), Answer::Needed, at(5), at(5)).await;
+    let other = store.person_answered("b", id, person("bob"), OutreachAnswer::Needed, at(5), at(5)).await;
     assert_eq!(other.unwrap(), Err(Refusal::NotYours));
     for (action, times) in [(Action::PersonAnswered, 1), (Action::InputRefused, 1)] {
         let query = AuditQuery { actions: vec![action], ..AuditQuery::latest(10) };

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Proof, Sessions, Unproven};
-use inactive_contractors::domain::candidate::{CandidateState, Skip, Step};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{RETRY_WITHIN, Verb};
 use inactive_contractors::store::{Decided, Store};
@@ -11,7 +11,7 @@ use crate::harness::{
     Bench, actions, approval, approved, at, card, click, found, id, input, posted, scheduled, start,
 };
 
-const INTEND: Step = Step::Intend { status_changed: None, evidence: None };
+const INTEND: SuspensionStep = SuspensionStep::Intend { status_changed: None, evidence: None };
 
 /// Whether the account at this position may be suspended now.
 async fn may(store: &Store, request: i64, position: u32) -> bool {
@@ -34,7 +34,7 @@ async fn missing(store: &Store, request: i64, position: u32) -> Unproven {
 
 async fn fail(store: &Store, request: i64, position: u32) {
     assert!(may(store, request, position).await);
-    let give_up = Step::GiveUp { error: "no".into() };
+    let give_up = SuspensionStep::GiveUp { error: "no".into() };
     store.step_candidate(request, position, give_up, at(31)).await.unwrap();
 }
 
@@ -207,7 +207,7 @@ async fn an_event_without_its_hash_bears_out_nothing() {
 async fn a_suspension_by_others_is_not_claimed_by_a_row_that_says_it_was_tried() {
     let tried = r#"{"state":"due","attempts":1,"not_before":null,"status_changed":null}"#;
     for sessions in [Sessions::Left, Sessions::due()] {
-        let confirm = |proof| Step::Confirm(Proof { sessions: sessions.clone(), ..proof });
+        let confirm = |proof| SuspensionStep::Confirm(Proof { sessions: sessions.clone(), ..proof });
         let bench = Bench::new();
         let store = bench.open();
         let request = approved(&store, 0, &["kim"]).await;
@@ -247,14 +247,14 @@ async fn sessions_of_a_suspension_that_never_was_are_left_alone() {
         store.step_sessions(
             request,
             position,
-            attempt::Step::Intend { status_changed: None, evidence: None },
+            attempt::AttemptStep::Intend { status_changed: None, evidence: None },
             at(30),
         )
     };
     assert_eq!(intend(0).await.unwrap(), None);
     assert_eq!(actions(&store).await.last().unwrap(), "sessions_clear_skipped");
     assert!(may(&store, request, 1).await);
-    let done = Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) });
+    let done = SuspensionStep::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) });
     store.step_candidate(request, 1, done, at(30)).await.unwrap();
     assert!(intend(1).await.unwrap().is_some(), "that one was");
 }

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Confirmation, Proof, Sessions};
-use inactive_contractors::domain::candidate::{CandidateState, Skip, Step};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{self, Verb};
 use inactive_contractors::store::{Decided, StoreError};
@@ -17,15 +17,15 @@ async fn an_approval_is_carried_out_to_its_end() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
-    let intend = Step::Intend { status_changed: None, evidence: None };
+    let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
     store.step_candidate(request, 0, intend, at(11)).await.unwrap().unwrap();
-    let confirm = Step::Confirm(Proof::by_call(None));
+    let confirm = SuspensionStep::Confirm(Proof::by_call(None));
     let done = store.step_candidate(request, 0, confirm.clone(), at(12)).await.unwrap();
     assert_eq!(done, Some(CandidateState::suspended(at(12), Confirmation::ByCall)));
     assert_eq!(store.step_candidate(request, 0, confirm, at(13)).await.unwrap(), None);
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
     assert_eq!(store.transition(request, complete).await.unwrap(), None);
-    store.step_candidate(request, 1, Step::Skip(Skip::Gone), at(13)).await.unwrap().unwrap();
+    store.step_candidate(request, 1, SuspensionStep::Skip(Skip::Gone), at(13)).await.unwrap().unwrap();
     let completed = store.transition(request, complete).await.unwrap().unwrap();
     assert_eq!(completed.state.word(), "completed");
     assert_eq!(
@@ -43,14 +43,19 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     let request = approved(&store, 0, &["kim"]).await;
     assert_eq!(
         store
-            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(11))
+            .step_sessions(
+                request,
+                0,
+                attempt::AttemptStep::Intend { status_changed: None, evidence: None },
+                at(11)
+            )
             .await
             .unwrap(),
         None
     );
     for step in [
-        Step::Intend { status_changed: None, evidence: None },
-        Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
+        SuspensionStep::Intend { status_changed: None, evidence: None },
+        SuspensionStep::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
     ] {
         store.step_candidate(request, 0, step, at(12)).await.unwrap().unwrap();
     }
@@ -61,14 +66,19 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
     assert_eq!(store.transition(request, complete).await.unwrap(), None);
     for step in [
-        attempt::Step::Intend { status_changed: None, evidence: None },
-        attempt::Step::Confirm(Proof::by_call(None)),
+        attempt::AttemptStep::Intend { status_changed: None, evidence: None },
+        attempt::AttemptStep::Confirm(Proof::by_call(None)),
     ] {
         store.step_sessions(request, 0, step, at(13)).await.unwrap().unwrap();
     }
     assert_eq!(
         store
-            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(13))
+            .step_sessions(
+                request,
+                0,
+                attempt::AttemptStep::Intend { status_changed: None, evidence: None },
+                at(13)
+            )
             .await
             .unwrap(),
         None

@@ -76,7 +76,7 @@ async fn a_sweep_that_asks_leaves_a_request_its_candidates_and_their_events() {
         (request.state, request.deadline, request.version),
         (RequestState::Pending { first: None }, None, 0)
     );
-    assert_eq!(request.answer_within, Duration::hours(1));
+    assert_eq!(request.approval_timeout, Duration::hours(1));
     assert_eq!(candidates.iter().map(|one| one.shown.id.clone()).collect::<Vec<_>>(), [id("kim"), id("lee")]);
     assert_eq!(actions(&store).await, ["sweep_started", "sweep_finished", "proposed", "proposed"]);
     assert!(store.unfinished_sweeps().await.unwrap().is_empty());

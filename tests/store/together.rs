@@ -27,7 +27,7 @@ async fn changes_that_come_together_are_one_commit_and_each_has_its_own_answer()
     let work = async {
         let jobs = writer.next(100).await;
         assert_eq!(jobs.len(), 22, "all that wait");
-        writer.carry_out(jobs);
+        writer.execute_round(jobs);
     };
     let (known, missing, look, ()) = tokio::join!(known, missing, look, work);
     assert!(known.into_iter().all(|one| one.is_ok_and(|policy| policy.first_seen_at == at(0))));
@@ -55,7 +55,7 @@ async fn what_a_failed_change_did_is_taken_back_and_the_rest_stays() {
     let started = join_all([sweep("first"), sweep("second"), sweep("third")]);
     let work = async {
         let jobs = writer.next(100).await;
-        writer.carry_out(jobs);
+        writer.execute_round(jobs);
     };
     let (started, ()) = tokio::join!(started, work);
     assert_eq!(started.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
@@ -76,7 +76,7 @@ async fn a_file_that_can_not_be_had_fails_all_that_came_together_and_the_next_ar
         let work = async {
             let jobs = writer.next(100).await;
             assert_eq!(jobs.len(), 2, "they wait together");
-            writer.carry_out(jobs);
+            writer.execute_round(jobs);
         };
         let (known, ()) = tokio::join!(known, work);
         for one in &known {

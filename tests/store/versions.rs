@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use inactive_contractors::domain::audit::Action;
-use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Became, Decision};
 use inactive_contractors::store::{AuditQuery, MessageRow, Notice, Store, SweepState};
@@ -105,7 +105,7 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));
         // What was approved then is borne out by the trail as it was then.
         store.resume("r", POLICY, Decision { by: person("ann"), at: at(60), reason: None }).await.unwrap();
-        let intend = Step::Intend { status_changed: None, evidence: None };
+        let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
         let state = store.step_candidate(3, 0, intend, at(60)).await.unwrap();
         assert_eq!(state.map(|state| state.word()), Some("due"));
         let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };

@@ -4,7 +4,7 @@ use chrono::Duration;
 use inactive_contractors::domain::account::{AccountStatus, Changer, Reading, StatusChange};
 use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::{Action, Subject};
-use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::drift::{Log, Seen};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::provider::ProviderName;
@@ -17,9 +17,10 @@ use crate::harness::{Bench, POLICY, actions, approved, at, events, found, id, pe
 async fn suspended(store: &Store, day: i64, names: &[&str]) -> i64 {
     let request = approved(store, day, names).await;
     for position in (0..).take(names.len()) {
-        for step in
-            [Step::Intend { status_changed: None, evidence: None }, Step::Confirm(Proof::by_call(None))]
-        {
+        for step in [
+            SuspensionStep::Intend { status_changed: None, evidence: None },
+            SuspensionStep::Confirm(Proof::by_call(None)),
+        ] {
             store.step_candidate(request, position, step, at(12)).await.unwrap().unwrap();
         }
     }
@@ -112,8 +113,8 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
         assert!(matches!(store.ask_restoration(name, wish, None, at(20)).await.unwrap(), AskedFor::New(_)));
     }
     for step in [
-        restoration::Step::Intend { status_changed: None, evidence: None },
-        restoration::Step::Confirm(Proof::by_call(None)),
+        restoration::RestoreStep::Intend { status_changed: None, evidence: None },
+        restoration::RestoreStep::Confirm(Proof::by_call(None)),
     ] {
         store.step_restoration(1, step, at(21)).await.unwrap().unwrap();
     }

@@ -3,10 +3,10 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::Attempt;
-use inactive_contractors::domain::candidate::{CandidateState, Step};
+use inactive_contractors::domain::candidate::{CandidateState, SuspensionStep};
 use inactive_contractors::domain::plan::Verdict;
+use inactive_contractors::domain::reminders::{Kind, Reminder};
 use inactive_contractors::domain::request::{self, Became, KnownForRetry, Refusal, RequestState, Verb};
-use inactive_contractors::domain::silence::{Kind, Nudge};
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::store::{Decided, NewSweep, Store};
 
@@ -26,7 +26,7 @@ async fn failed(store: &Store, day: i64, names: &[&str]) -> i64 {
 async fn ended(store: &Store, day: i64, names: &[&str]) -> (i64, i64) {
     let request = approved(store, day, names).await;
     for position in 0..u32::try_from(names.len()).unwrap() {
-        let step = Step::GiveUp { error: "E0000006".into() };
+        let step = SuspensionStep::GiveUp { error: "E0000006".into() };
         store.step_candidate(request, position, step, at(11)).await.unwrap().unwrap();
     }
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(12));
@@ -60,8 +60,8 @@ async fn a_retry_takes_the_free_accounts_and_outlasts_a_restart() {
     );
     assert!(store.live_requests().await.unwrap().contains(&old), "its end is to be told once more");
     let (row, _) = store.request(old).await.unwrap().unwrap();
-    assert_eq!(row.state.mandate().unwrap().at, at(60));
-    let step = Step::GiveUp { error: "E".into() };
+    assert_eq!(row.state.authorization().unwrap().at, at(60));
+    let step = SuspensionStep::GiveUp { error: "E".into() };
     store.step_candidate(old, 0, step, at(61)).await.unwrap().unwrap();
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(62));
     let completed = store.transition(old, complete).await.unwrap().unwrap();
@@ -175,7 +175,7 @@ async fn what_is_told_of_silence_is_told_once_and_not_after_a_decision() {
     let bench = Bench::new();
     let store = bench.open();
     let request = posted(&store, 0, &["kim"]).await;
-    let nudge = |kind| Nudge { kind, at: at(30) };
+    let nudge = |kind| Reminder { kind, at: at(30) };
     assert!(store.begin_nudge(request, nudge(Kind::Reminder), at(31)).await.unwrap());
     store.close().await.unwrap();
     let store = bench.open();
@@ -206,7 +206,7 @@ async fn a_step_reads_its_own_account_and_no_other() {
     let request = approved(&store, 0, &["kim", "lee"]).await;
     let sql = "UPDATE candidate SET shown = '{}' WHERE position = 1";
     bench.raw().execute_batch(sql).unwrap();
-    let intend = || Step::Intend { status_changed: None, evidence: None };
+    let intend = || SuspensionStep::Intend { status_changed: None, evidence: None };
     let step = store.step_candidate(request, 0, intend(), at(11)).await.unwrap();
     assert!(matches!(step, Some(CandidateState::Due(Attempt { attempts: 1, .. }))), "{step:?}");
     assert_bad_row(store.step_candidate(request, 1, intend(), at(11)).await, "candidate");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use inactive_contractors::bot::{self, Patience};
+use inactive_contractors::bot::{self, Timeouts};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
 use tokio::runtime::Runtime;
@@ -24,7 +24,7 @@ pub struct BotTask {
 
 impl BotTask {
     /// Starts the bot.
-    pub fn start(config: Config, patience: Patience, clock: Clock) -> BotTask {
+    pub fn start(config: Config, patience: Timeouts, clock: Clock) -> BotTask {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -160,7 +160,7 @@ const ENDINGS: [&str; 4] = ["denied", "expired", "withdrawn", "outdated"];
 
 impl Suspension<'_> {
     /// Whether people who may wanted exactly this, in time, and nobody ended or kept it.
-    pub fn mandate(&self) -> Result<(), String> {
+    pub fn authorization(&self) -> Result<(), String> {
         let Asked { state, .. } = self.asked;
         if !matches!(self.asked.word(), "approved" | "completed") {
             return Err(format!("its request is {}", self.asked.word()));
@@ -179,12 +179,12 @@ impl Suspension<'_> {
             return Err(format!("{} people are needed, and {people:?} approved", self.approvals));
         }
         self.nothing_against()?;
-        let mut mandate = decided(&state["decision"]).1;
+        let mut authorization = decided(&state["decision"]).1;
         if let Some((user, at)) = self.retried() {
             self.stands(&user, at, &["retry"])?;
-            mandate = at;
+            authorization = at;
         }
-        let late = self.at - (mandate + self.execute_within);
+        let late = self.at - (authorization + self.execute_within);
         if late > Duration::zero() {
             return Err(format!("its approval ended {} min before", late.num_minutes()));
         }

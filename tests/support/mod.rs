@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Duration, Utc};
-use inactive_contractors::bot::Patience;
+use inactive_contractors::bot::Timeouts;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
 use inactive_contractors::store::{Inspection, MessageRecord, Store, StoreError};
@@ -44,7 +44,7 @@ pub struct World {
     channel: String,
     policy: String,
     variables: BTreeMap<String, String>,
-    patience: Patience,
+    patience: Timeouts,
     bot: std::sync::Mutex<Option<BotTask>>,
     /// How far everybody's clock was moved.
     moved: std::sync::Mutex<Duration>,
@@ -69,7 +69,7 @@ impl World {
             channel: C_OPS.to_owned(),
             policy: policy.to_owned(),
             variables: BTreeMap::new(),
-            patience: Patience::default(),
+            patience: Timeouts::default(),
             bot: std::sync::Mutex::new(None),
             moved: std::sync::Mutex::default(),
         }
@@ -96,7 +96,7 @@ impl World {
     }
 
     /// Other waits for the outside systems at the bot's next start.
-    pub fn set_patience(&mut self, patience: Patience) {
+    pub fn set_patience(&mut self, patience: Timeouts) {
         self.patience = patience;
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use inactive_contractors::bot::Patience;
+use inactive_contractors::bot::Timeouts;
 use inactive_contractors::chat::slack::Timing;
 use serde_json::json;
 
@@ -16,9 +16,9 @@ const OVERSIZED: usize = 5 << 20;
 const DEPTH: usize = 20_000;
 
 /// The bot's waits, so that what takes minutes in production takes parts of a second here.
-pub fn patience() -> Patience {
+pub fn patience() -> Timeouts {
     let ms = Duration::from_millis;
-    Patience {
+    Timeouts {
         slack: Timing {
             connect: ms(500),
             call: ms(600),

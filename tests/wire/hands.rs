@@ -31,7 +31,7 @@ pub fn card(slack: &FakeSlack, action: &str, pick: Pick) -> Option<(Message, boo
 }
 
 /// Presses; anyone who is behind presses what they see.
-pub async fn press(slack: FakeSlack, user: &'static str, action: &'static str, card: Message, behind: bool) {
+pub async fn input(slack: FakeSlack, user: &'static str, action: &'static str, card: Message, behind: bool) {
     let _ = if behind {
         slack.click_stale(user, &card, action).await
     } else {

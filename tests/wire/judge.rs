@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use inactive_contractors::store::Store;
 
+use crate::authorization;
 use crate::deeds::{Deed, deeds};
 use crate::fake::slack::{BOT_USER, Message};
-use crate::mandate;
 use crate::plan::Terms;
 use crate::play::Notes;
 use crate::secrets;
@@ -57,7 +57,7 @@ pub fn judge(case: &Case<'_>) {
     case.notes.tell(judge::chain(None, &trail));
     case.notes.tell(judge::once(case.ledger));
     case.notes.tell(judge::intents_ended(&trail));
-    mandate::suspensions(case, &deeds, &trail);
+    authorization::suspensions(case, &deeds, &trail);
     intents_first(case, &trail);
     clicks_kept(case, &deeds, &trail);
     one_effect_each(case, &deeds, &trail);
@@ -228,9 +228,9 @@ fn cards(case: &Case<'_>) {
 /// What the rows and Okta say of each other.
 fn rows(case: &Case<'_>, trail: &[Event]) {
     for one in case.ledger.candidates() {
-        let effects = mandate::effects_for(case, trail, one.request, &one.login);
+        let effects = authorization::effects_for(case, trail, one.request, &one.login);
         // Nobody has touched the account since the bot suspended it for this request.
-        let stands = mandate::last_suspended_for(case, trail, &one.login) == Some(one.request);
+        let stands = authorization::last_suspended_for(case, trail, &one.login) == Some(one.request);
         case.notes.tell(judge::outcome(case.ledger, &one, &InOrg { effects, stands }));
     }
 }

@@ -20,11 +20,11 @@ extern crate fake;
 extern crate support;
 
 mod arm;
+mod authorization;
 mod deeds;
 mod figures;
 mod hands;
 mod judge;
-mod mandate;
 mod plan;
 mod play;
 mod secrets;

@@ -75,7 +75,7 @@ pub enum Armed {
 #[derive(Clone, Debug)]
 pub enum Step {
     /// On the newest card that offers it, or on an older one, or on one as it looked before.
-    Press {
+    ButtonInput {
         user: &'static str,
         action: &'static str,
         card: Pick,
@@ -226,9 +226,9 @@ impl Round {
 /// one looks.
 fn others_in_the_middle() -> Vec<(Step, Then)> {
     let then = |pause_ms| Then { seconds: 0, pause_ms };
-    let press = |user| (Step::Press { user, action: "suspend", card: Pick::Newest }, then(150));
+    let input = |user| (Step::ButtonInput { user, action: "suspend", card: Pick::Newest }, then(150));
     let given_back = (0..8).map(|person| (Step::InOkta { person, what: InOkta::BroughtBack }, then(0)));
-    let mut scene = vec![press(U_APPROVER), press(U_APPROVER2), (Step::Dies, then(0))];
+    let mut scene = vec![input(U_APPROVER), input(U_APPROVER2), (Step::Dies, then(0))];
     scene.extend(given_back);
     // Longer than the shortest time for which anyone who was restored is left alone.
     scene.push((Step::Minutes(70), then(0)));
@@ -445,8 +445,8 @@ impl Step {
         let approver = of(rng, &[U_APPROVER, U_APPROVER2]);
         let person = rng.usize(..12);
         match rng.u8(..100) {
-            0..26 => Step::Press { user, action: of(rng, &PRESSED), card: pick(rng) },
-            26..34 => Step::Press { user: approver, action: "suspend", card: Pick::Newest },
+            0..26 => Step::ButtonInput { user, action: of(rng, &PRESSED), card: pick(rng) },
+            26..34 => Step::ButtonInput { user: approver, action: "suspend", card: Pick::Newest },
             34..42 => Step::Review { user: approver, unticked: rng.u32(..8) },
             42..47 => Step::Row { user, wanted: of(rng, &["exempt", "give_back", "keep"]), person },
             47..58 => Step::Line { user, line: line(rng, person) },

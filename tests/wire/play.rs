@@ -184,9 +184,9 @@ impl Player {
     async fn step(&mut self, step: &Step) {
         let slack = self.world.slack.clone();
         match step {
-            Step::Press { user, action, card } => {
+            Step::ButtonInput { user, action, card } => {
                 if let Some((card, behind)) = hands::card(&slack, action, *card) {
-                    self.hands.spawn(hands::press(slack, user, action, card, behind));
+                    self.hands.spawn(hands::input(slack, user, action, card, behind));
                 }
             }
             Step::Review { user, unticked } => {
@@ -356,8 +356,8 @@ fn policy(terms: &Terms) -> String {
     let Terms { approvals, clear_sessions, second_look, answer_hours, restored_grace, .. } = terms;
     format!(
         "preview_first = false\nmax_share = 1.0\nsurge_factor = 0.0\nschedule = \"0 0 29 2 *\"\n\
-         approvals_needed = {approvals}\nclear_sessions = {clear_sessions}\nsecond_look = {second_look}\n\
-         answer_within = \"{answer_hours}h\"\nrestored_grace = \"{restored_grace}\"\n"
+         approvals_needed = {approvals}\nclear_sessions = {clear_sessions}\ncheck_sign_in_log = {second_look}\n\
+         approval_timeout = \"{answer_hours}h\"\nrestored_grace = \"{restored_grace}\"\n"
     )
 }
 

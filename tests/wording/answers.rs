@@ -6,15 +6,15 @@ use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, asse
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Actor, AuditEvent, Behind, GENESIS, Subject};
 use inactive_contractors::domain::candidate::CandidateState;
+use inactive_contractors::domain::date_range::Misread;
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
 use inactive_contractors::domain::pause::Pause;
-use inactive_contractors::domain::person::Stranger;
+use inactive_contractors::domain::person::Denied;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
 use inactive_contractors::domain::progress::Progress;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
-use inactive_contractors::domain::when::Misread;
 use inactive_contractors::identity::IdentityError;
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
@@ -97,8 +97,8 @@ async fn every_other_note_is_a_sentence() {
     let mut desk = Desk::open().await;
     let whom = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
     let texts = vec![
-        refusals::stranger(&Stranger::Outsider(alice(), "this account is a guest".into())),
-        refusals::stranger(&Stranger::CantTell(EVIL.into())),
+        refusals::denied(&Denied::Outsider(alice(), "this account is a guest".into())),
+        refusals::denied(&Denied::CantTell(EVIL.into())),
         refusals::repeated(),
         refusals::no_such_request(),
         refusals::broken(),

@@ -10,13 +10,13 @@ use inactive_contractors::domain::assess::{Assessment, Idle, Signal};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
+use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
 use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
-use inactive_contractors::domain::when::Period;
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
@@ -298,7 +298,7 @@ fn eventful() -> Evidence {
     Evidence {
         version: "1.2.3".into(),
         made_by: alice(),
-        period: Period { since: now() - days(7), until: now() + days(1) },
+        period: DateRange { since: now() - days(7), until: now() + days(1) },
         policies: vec!["contractors".into(), "vendors".into()],
         swept: reviews(),
         exemptions: exemptions(),

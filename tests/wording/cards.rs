@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
+use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, RetryState, Sessions, Unproven};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::provider::ProviderName;
@@ -13,7 +13,7 @@ use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
-use inactive_contractors::wording::card_view::View;
+use inactive_contractors::wording::card_view::CardView;
 use inactive_contractors::wording::notices;
 
 use crate::desk::{Desk, compare};
@@ -25,7 +25,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let link = |one: &Candidate| (one.position, format!("https://acme-admin.okta.com/user/{}", one.shown.id));
     let links: BTreeMap<u32, String> = candidates.iter().take(2).map(link).collect();
     let policy = policy();
-    card(&View {
+    card(&CardView {
         terms: TERMS,
         questions: &[],
         deciders: None,
@@ -171,7 +171,7 @@ fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
 fn restorations(of: &[Candidate]) -> Vec<Restoration> {
     let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
     let active = NotBack::NotSuspended(AccountStatus::Active);
-    let trouble = Trouble { error: Some(EVIL.into()), waits: 3 };
+    let trouble = RetryState { error: Some(EVIL.into()), waits: 3 };
     let paused = RestorationState::Due(Attempt { trouble, ..Attempt::default() });
     vec![
         restoration(&of[1], restored),
@@ -198,7 +198,7 @@ async fn a_card_while_and_after_it_is_carried_out() {
     let request = about(&candidates, completed);
     let card = shown(&request, &candidates, 0, &restorations(&candidates));
     desk.message_is("card_completed", &card).await;
-    let trouble = Trouble { error: Some(EVIL.into()), waits: 1 };
+    let trouble = RetryState { error: Some(EVIL.into()), waits: 1 };
     candidates[1].state = CandidateState::Suspended {
         at: at(12),
         confirmation: Confirmation::ByReading,

@@ -10,7 +10,7 @@ use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
-use inactive_contractors::wording::card_view::{Before, View};
+use inactive_contractors::wording::card_view::{Before, CardView};
 use inactive_contractors::wording::deciders;
 use inactive_contractors::wording::review_dialog::form;
 
@@ -25,7 +25,7 @@ fn unable(count: usize) -> Vec<Unable> {
 
 fn shown(request: &Request, candidates: &[Candidate], deciders: &Deciders, before: &Before) -> Card {
     let policy = policy();
-    card(&View {
+    card(&CardView {
         terms: TERMS,
         questions: &[],
         deciders: Some(deciders),
@@ -59,7 +59,8 @@ async fn a_card_says_that_it_can_not_be_decided_and_why() {
     ] {
         let request = about(&candidates, state);
         desk.message_is(name, &shown(&request, &candidates, deciders, &BEFORE)).await;
-        let lack = deciders.lack(&request, &candidates, 1, &policy().own_accounts).expect("something lacks");
+        let lack =
+            deciders.lack(&request, &candidates, 1, &policy().account_owners).expect("something lacks");
         let note = deciders::to_admin(&request, Some(&somewhere()), lack, &deciders.unable);
         desk.message_is(&format!("{name}_to_admin"), &note).await;
     }

@@ -12,7 +12,7 @@ use inactive_contractors::domain::request::{Refusal, RequestState};
 use inactive_contractors::wording::actions::{About, Control, Dialog};
 use inactive_contractors::wording::refusals;
 use inactive_contractors::wording::review_dialog;
-use inactive_contractors::wording::review_dialog::{View, form};
+use inactive_contractors::wording::review_dialog::{DialogView, form};
 
 use crate::desk::Desk;
 use crate::fixture::days;
@@ -20,7 +20,13 @@ use crate::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
 
 fn review(candidates: &[Candidate], draft: &Draft) -> Modal {
     let request = about(candidates, RequestState::Pending { first: None });
-    review_dialog::modal(&View { request: &request, candidates, draft, note: None, rows: ROOM.dialog_rows })
+    review_dialog::modal(&DialogView {
+        request: &request,
+        candidates,
+        draft,
+        note: None,
+        rows: ROOM.dialog_rows,
+    })
 }
 
 #[tokio::test]
@@ -57,8 +63,13 @@ async fn the_review_with_everything_that_can_be_chosen() {
     draft.keep = (0..9).collect();
     let request = about(&candidates, RequestState::Pending { first: None });
     let note = Some(refusals::dialog_changed());
-    let view =
-        View { request: &request, candidates: &candidates, draft: &draft, note, rows: ROOM.dialog_rows };
+    let view = DialogView {
+        request: &request,
+        candidates: &candidates,
+        draft: &draft,
+        note,
+        rows: ROOM.dialog_rows,
+    };
     desk.dialog_is("review_keeping_all", &review_dialog::modal(&view)).await;
     desk.close();
 }

@@ -101,7 +101,7 @@ async fn what_came_to_light_after_a_suspension_offers_the_way_back_as_long_as_th
         let seen = Missed { at: at(minute), sign };
         said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, at(80), TERMS)).await);
     }
-    let too_late = at(20) + policy().undo_for;
+    let too_late = at(20) + policy().restore_button_for;
     let seen = Missed { at: at(19), sign: None };
     said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, too_late, TERMS)).await);
     compare("missed", &said.join("\n\n---\n\n"));

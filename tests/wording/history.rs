@@ -3,9 +3,9 @@
 use chrono::{NaiveDate, TimeZone, Utc};
 use inactive_contractors::chat::Text;
 use inactive_contractors::domain::audit::GENESIS;
+use inactive_contractors::domain::date_range::{DateRange, Misread};
 use inactive_contractors::domain::digest::Tally;
-use inactive_contractors::domain::report::{Listing, Report, Slice, Step};
-use inactive_contractors::domain::when::{Misread, Period};
+use inactive_contractors::domain::report::{Listing, Report, ReportStep, Slice};
 use inactive_contractors::store::Verified;
 use inactive_contractors::wording::{history, refusals};
 
@@ -105,7 +105,7 @@ async fn the_chain_holds_or_does_not() {
 }
 
 /// A report on so many weeks.
-pub fn report(weeks: u32, step: Step) -> Report {
+pub fn report(weeks: u32, step: ReportStep) -> Report {
     let begin = Utc.with_ymd_and_hms(2026, 7, 6, 0, 0, 0).unwrap();
     let slice = |week: u32| {
         let since = begin + chrono::Duration::weeks(week.into());
@@ -121,27 +121,27 @@ pub fn report(weeks: u32, step: Step) -> Report {
             ..Tally::default()
         };
         let day: NaiveDate = since.date_naive();
-        Slice { period: Period { since, until }, day, listing: (week != 1).then_some(listing), tally }
+        Slice { period: DateRange { since, until }, day, listing: (week != 1).then_some(listing), tally }
     };
     let slices: Vec<Slice> = (0..weeks).map(slice).collect();
     let until = slices.last().map_or(begin, |last| last.period.until);
     let days = (begin.date_naive(), (until - chrono::Duration::seconds(1)).date_naive());
-    Report { policy: "contractors".into(), period: Period { since: begin, until }, days, step, slices }
+    Report { policy: "contractors".into(), period: DateRange { since: begin, until }, days, step, slices }
 }
 
 #[tokio::test]
 async fn a_report_has_its_numbers_in_words() {
     let mut desk = Desk::open().await;
-    desk.message_is("report", &history::report(&report(3, Step::Week))).await;
-    desk.message_is("report_none", &history::report(&report(0, Step::Month))).await;
-    let long = report(40, Step::Month);
+    desk.message_is("report", &history::report(&report(3, ReportStep::Week))).await;
+    desk.message_is("report_none", &history::report(&report(0, ReportStep::Month))).await;
+    let long = report(40, ReportStep::Month);
     desk.message(&history::report(&long)).await;
     let alt = history::picture_alt(&long);
     assert!(alt.chars().count() <= 1000 && alt.contains("Contractors: 40 – 42"), "{alt}");
-    let comment: Text = history::picture_comment(&report(3, Step::Week));
+    let comment: Text = history::picture_comment(&report(3, ReportStep::Week));
     compare(
         "report_picture",
-        &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, Step::Week))),
+        &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, ReportStep::Week))),
     );
     desk.close();
 }
@@ -149,7 +149,7 @@ async fn a_report_has_its_numbers_in_words() {
 #[tokio::test]
 async fn weeks_without_anything_to_say_are_one_line() {
     let mut desk = Desk::open().await;
-    let mut quiet = report(6, Step::Week);
+    let mut quiet = report(6, ReportStep::Week);
     for slice in &mut quiet.slices[1..5] {
         (slice.listing, slice.tally) = (None, Tally::default());
     }
@@ -159,7 +159,7 @@ async fn weeks_without_anything_to_say_are_one_line() {
 
 #[test]
 fn a_picture_is_described_in_whole_sentences_as_far_as_there_is_room() {
-    let mut long = report(45, Step::Week);
+    let mut long = report(45, ReportStep::Week);
     for slice in &mut long.slices {
         slice.listing = slice.listing.map(|listing| Listing { contractors: 123_456, ..listing });
         slice.tally.suspended = 1_234;

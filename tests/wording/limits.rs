@@ -9,18 +9,18 @@ use inactive_contractors::domain::assess::{Standing, assess};
 use inactive_contractors::domain::attempt::{Confirmation, Sessions};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
-use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question};
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::outreach::{Answered, Asking, OutreachAnswer, OutreachQuestion};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
-use inactive_contractors::domain::template::Role;
+use inactive_contractors::domain::template::OutreachRole;
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
-use inactive_contractors::wording::card_view::View;
+use inactive_contractors::wording::card_view::CardView;
 use inactive_contractors::wording::layout;
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
 
@@ -30,8 +30,8 @@ use crate::people::{about, account, at, crowd, decision, granted};
 
 static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 
-fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Policy) -> View<'a> {
-    View {
+fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Policy) -> CardView<'a> {
+    CardView {
         terms: TERMS,
         questions: &[],
         deciders: None,
@@ -138,26 +138,26 @@ fn what_stands_below_a_person_takes_room_as_well() {
             state: RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall },
         };
         let restorations: Vec<_> = candidates.iter().map(restored).collect();
-        let shown = View { restorations: &restorations, ..view(&request, &candidates, &policy) };
+        let shown = CardView { restorations: &restorations, ..view(&request, &candidates, &policy) };
         (people_on(&card(&shown)), row_menu::restoration(&shown, &candidates[0]))
     };
     let asked = |chars| {
         let candidates = named(chars);
         let request = about(&candidates, RequestState::pending());
-        let question = |one: &Candidate| Question {
+        let question = |one: &Candidate| OutreachQuestion {
             id: 1,
             request: 7,
             account: one.subject(),
-            role: Role::Person,
+            role: OutreachRole::Person,
             state: Asking::Asked {
                 user: "U1".into(),
                 address: "a@b.example".into(),
                 at: at(1),
-                answered: Some(Answered { by: person("kim"), answer: Answer::Needed, at: at(30) }),
+                answered: Some(Answered { by: person("kim"), answer: OutreachAnswer::Needed, at: at(30) }),
             },
         };
         let questions: Vec<_> = candidates.iter().map(question).collect();
-        let shown = View { questions: &questions, ..view(&request, &candidates, &policy) };
+        let shown = CardView { questions: &questions, ..view(&request, &candidates, &policy) };
         let evidence = outreach::evidence(&questions, &candidates[0], TERMS);
         (people_on(&card(&shown)), evidence)
     };
@@ -176,7 +176,7 @@ fn a_page_beyond_the_end_of_a_card_is_the_last_one() {
     let page = |count, page| {
         let candidates = crowd(count);
         let request = about(&candidates, RequestState::pending());
-        card(&View { page, ..view(&request, &candidates, &policy) })
+        card(&CardView { page, ..view(&request, &candidates, &policy) })
     };
     assert_eq!((people_on(&page(26, 9)), page(26, 9)), (1, page(26, 1)));
     assert_eq!(page(25, 9), page(25, 0));
@@ -206,7 +206,7 @@ fn how_long_it_will_take_is_said_where_many_are_left_and_nothing_is_in_the_way()
             one.state = if one.position < left { due(0) } else { suspended() };
         }
         let request = about(&candidates, approved());
-        let card = card(&View { obstacle, paused, ..view(&request, &candidates, &policy) });
+        let card = card(&CardView { obstacle, paused, ..view(&request, &candidates, &policy) });
         said(&card).contains("20 of 40 done. About 50 minutes left.")
     };
     assert!(told(20, None, None));
@@ -227,7 +227,7 @@ fn a_sweep_that_waits_for_an_admin_to_resume_is_said_to() {
     let told = |paused: Option<&Pause>| {
         let candidates = crowd(1);
         let request = about(&candidates, RequestState::WentLive { decision: decision() });
-        said(&card(&View { paused, ..view(&request, &candidates, &policy) }))
+        said(&card(&CardView { paused, ..view(&request, &candidates, &policy) }))
     };
     assert!(told(None).contains("A sweep that asks for approval follows."));
     assert!(
@@ -246,7 +246,7 @@ fn what_a_stop_forbids_is_said_on_the_card_that_asks_for_it() {
     ] {
         let candidates = crowd(1);
         let request = about(&candidates, state);
-        let told = |paused| said(&card(&View { paused, ..view(&request, &candidates, &policy) }));
+        let told = |paused| said(&card(&CardView { paused, ..view(&request, &candidates, &policy) }));
         assert!(told(Some(&pause)).contains(words) && !told(None).contains(words), "{}", told(Some(&pause)));
     }
 }
@@ -276,9 +276,9 @@ fn a_wish_to_try_again_is_shown_until_it_lapses() {
     let candidates = crowd(1);
     let wish = Decision { at: at(30), ..decision() };
     let request = about(&candidates, completed(Some(wish)));
-    let lapses = at(30) + request.answer_within;
+    let lapses = at(30) + request.approval_timeout;
     let told = |now| {
-        let card = card(&View { now, ..view(&request, &candidates, &policy) });
+        let card = card(&CardView { now, ..view(&request, &candidates, &policy) });
         said(&card).contains("asked for a retry")
     };
     assert!(told(lapses - Duration::milliseconds(1)) && !told(lapses));
@@ -291,10 +291,10 @@ fn an_account_is_offered_back_for_as_long_as_the_policy_says() {
     candidates[0].state = suspended();
     let request = about(&candidates, completed(None));
     let offered = |now| {
-        let menu = row_menu::menu(&View { now, ..view(&request, &candidates, &policy) }, &candidates[0]);
+        let menu = row_menu::menu(&CardView { now, ..view(&request, &candidates, &policy) }, &candidates[0]);
         menu.items.iter().any(|item| item.label == "Restore access…")
     };
-    let until = at(12) + policy.undo_for;
+    let until = at(12) + policy.restore_button_for;
     assert!(offered(until - Duration::milliseconds(1)) && !offered(until));
 }
 

@@ -2,7 +2,7 @@
 
 use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
-use inactive_contractors::domain::person::Known;
+use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::request::Voter;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::identity::{IdentityError, okta};
@@ -12,8 +12,8 @@ use crate::desk::{Desk, compare};
 use crate::fixture::{contractor, days, every_request_state, policy, request};
 use crate::people::{EVIL, NAMES, alice, at, granted, somewhere};
 
-fn known(approver: bool, admin: bool) -> Known {
-    Known { voter: Voter { person: alice(), approver, admin }, viewer: true }
+fn known(approver: bool, admin: bool) -> Principal {
+    Principal { voter: Voter { person: alice(), approver, admin }, viewer: true }
 }
 
 fn decision(action: &str, request: Option<i64>) -> AuditEvent {
@@ -68,7 +68,7 @@ async fn a_page_shows_what_its_person_may_see() {
         database: Ok(()),
         behind: Vec::new(),
     };
-    let view = home::View {
+    let view = home::HomeView {
         trends: Vec::new(),
         health: &health,
         policies: &policies,
@@ -127,7 +127,7 @@ fn a_page_shows_twelve_policies_and_counts_the_others() {
     };
     let rest = |count: usize| {
         let policies: Vec<_> = (0..count).map(|_| status()).collect();
-        let page = home::dashboard(&home::View {
+        let page = home::dashboard(&home::HomeView {
             trends: Vec::new(),
             health: &health,
             policies: &policies,

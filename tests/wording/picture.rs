@@ -1,6 +1,6 @@
 //! The picture of a report, as letters: where its lines, markers, words and numbers stand.
 
-use inactive_contractors::domain::report::Step;
+use inactive_contractors::domain::report::ReportStep;
 use inactive_contractors::reports::picture::draw;
 
 use crate::desk::compare;
@@ -37,7 +37,7 @@ fn in_letters(png: &[u8]) -> String {
 
 #[test]
 fn a_report_is_drawn_to_scale_with_a_legend_for_each_line() {
-    let mut report = report(5, Step::Week);
+    let mut report = report(5, ReportStep::Week);
     // A list of any length and lines that cross, so that each is seen by itself.
     for (slice, (denied, expired)) in report.slices.iter_mut().zip([(0, 9), (3, 7), (6, 0), (9, 4), (12, 4)])
     {
@@ -49,5 +49,5 @@ fn a_report_is_drawn_to_scale_with_a_legend_for_each_line() {
 
 #[test]
 fn nothing_is_drawn_of_nothing() {
-    assert!(draw(&report(0, Step::Week)).is_none());
+    assert!(draw(&report(0, ReportStep::Week)).is_none());
 }

@@ -8,14 +8,14 @@ use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::plan::Counts;
+use inactive_contractors::domain::reminders::Kind;
 use inactive_contractors::domain::request::{
     AskedAgain, Became, Decision, FirstApproval, Refusal, Request, RequestState, Retry,
 };
 use inactive_contractors::domain::settings::People;
-use inactive_contractors::domain::silence::Kind;
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
-use inactive_contractors::wording::card_view::View;
+use inactive_contractors::wording::card_view::CardView;
 use inactive_contractors::wording::{blocked, notices, refusals};
 
 use crate::desk::{Desk, compare};
@@ -35,7 +35,7 @@ fn bob() -> Decision {
 fn shown(request: &Request, candidates: &[Candidate], successor: Option<&MessageRef>) -> Card {
     let mut policy = policy();
     policy.approvals_needed = request.approvals_needed;
-    card(&View {
+    card(&CardView {
         terms: TERMS,
         questions: &[],
         deciders: None,

@@ -197,8 +197,8 @@ impl Chat for Slack {
         self.api.marks(channel, since).await
     }
 
-    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        self.api.whisper(to, card).await
+    async fn send_ephemeral(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        self.api.send_ephemeral(to, card).await
     }
 
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {

@@ -33,12 +33,12 @@ impl Api {
     pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
         match self.reply(to, card, true).await {
             Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => self.whisper(&ReplyTo { handle: None, ..to.clone() }, card).await,
+            Some(Err(_)) | None => self.send_ephemeral(&ReplyTo { handle: None, ..to.clone() }, card).await,
         }
     }
 
     /// Tries each way of reaching one person until one works: the reply address, the channel, their own messages.
-    pub(super) async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+    pub(super) async fn send_ephemeral(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
         let _turn = self.replies.acquire().await;
         if let Some(Ok(())) = self.reply(to, card, false).await {
             return Ok(());

@@ -43,8 +43,8 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
         }
         (_, Verb::AskAgain) => ask_again(request, decision),
         (RequestState::Pending { first }, Verb::Suspend { keep, until }) => {
-            let own_accounts = &input.own_accounts;
-            let selection = Selection { keep, until, decision: &decision, own_accounts };
+            let account_owners = &input.account_owners;
+            let selection = Selection { keep, until, decision: &decision, account_owners };
             match first {
                 Some(first) => second::second(request, candidates, first, &selection),
                 None if needed(request, input) > 1 => second::first(request, candidates, &selection),
@@ -55,7 +55,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             second::take_back(request, first.as_deref(), &decision)
         }
         (RequestState::Pending { .. }, Verb::Keep { until }) => {
-            keep::keep(request, candidates, until, &decision, &input.own_accounts)
+            keep::keep(request, candidates, until, &decision, &input.account_owners)
         }
         (RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview, Verb::Deny) => {
             Ok(deny(request, candidates, decision))
@@ -214,7 +214,7 @@ fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
     let event = by_person(&decision, Action::Released, json!({ "guard": guard, "reason": decision.reason }));
     let mut transition = Transition::to(request, RequestState::pending(), vec![event]);
     // The approvers are asked again, with the full time to answer.
-    transition.deadline = Some(decision.at + request.answer_within);
+    transition.deadline = Some(decision.at + request.approval_timeout);
     transition.release = Some(Release { by: decision.by, at: decision.at, guard: guard.clone() });
     transition
 }

@@ -10,7 +10,7 @@ use crate::domain::candidate::CandidateState;
 use crate::domain::exemption;
 use crate::domain::keep::KeptUntil;
 use crate::domain::pause::Pause;
-use crate::domain::policy::{OwnAccounts, Rule};
+use crate::domain::policy::{AccountOwners, Rule};
 
 use super::{AskedAgain, Decision, RequestState};
 
@@ -95,7 +95,7 @@ pub struct Input {
     /// The policy's rule today.
     pub rule: Rule,
     /// Which accounts are whose, as the policy says today.
-    pub own_accounts: OwnAccounts,
+    pub account_owners: AccountOwners,
     /// The pause of the policy. Nobody is asked for it: the store fills it in, because only there it holds until the
     /// decision is written.
     pub paused: Option<Box<Pause>>,

@@ -9,7 +9,7 @@ use crate::domain::audit::{Action, Draft};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::exemption::{self, Wish};
 use crate::domain::keep::{KeptUntil, Until};
-use crate::domain::policy::OwnAccounts;
+use crate::domain::policy::AccountOwners;
 
 use super::input::Refusal;
 use super::{Decision, Request, RequestState, Transition, by_person};
@@ -20,7 +20,7 @@ pub(super) fn checked(
     candidates: &[Candidate],
     until: &KeptUntil,
     decision: &Decision,
-    own_accounts: &OwnAccounts,
+    account_owners: &AccountOwners,
 ) -> Result<Vec<(u32, Wish)>, Refusal> {
     let proposed = |candidate: &&Candidate| candidate.state == CandidateState::Proposed;
     let mut granted = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn checked(
         }
     }
     for (position, wish) in &granted {
-        if let Err(why) = exemption::check(wish, own_accounts, until.max, decision.at) {
+        if let Err(why) = exemption::check(wish, account_owners, until.max, decision.at) {
             let named = candidates.iter().find(|candidate| candidate.position == *position);
             let name = named.map(|candidate| candidate.shown.name.clone()).unwrap_or_default();
             return Err(Refusal::NotUntil { account: wish.account.clone(), name, why });
@@ -74,7 +74,7 @@ pub(super) fn keep(
     candidates: &[Candidate],
     until: &KeptUntil,
     decision: &Decision,
-    own_accounts: &OwnAccounts,
+    account_owners: &AccountOwners,
 ) -> Result<Transition, Refusal> {
     let mut changes = Vec::new();
     let mut kept_events = Vec::new();
@@ -92,7 +92,7 @@ pub(super) fn keep(
         changes.push((*position, state));
         kept_events.push(event);
     }
-    let exemptions = checked(request, candidates, until, decision, own_accounts)?;
+    let exemptions = checked(request, candidates, until, decision, account_owners)?;
     let proposed = candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed).count();
     let (state, mut events) = if proposed == changes.len() {
         let seconds = (decision.at - request.created_at).num_seconds();

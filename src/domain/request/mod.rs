@@ -199,7 +199,7 @@ impl RequestState {
     }
 
     /// What is carried out, or was last: the approval, or the last retry after it. Its time says how long it holds.
-    pub fn mandate(&self) -> Option<&Decision> {
+    pub fn authorization(&self) -> Option<&Decision> {
         match self {
             RequestState::Approved { decision, retry, .. }
             | RequestState::Completed { decision, retry, .. } => {
@@ -282,7 +282,7 @@ pub struct Request {
     /// When the sweep made it.
     pub created_at: DateTime<Utc>,
     /// How long it waits for an answer.
-    pub answer_within: Duration,
+    pub approval_timeout: Duration,
     /// Set when the card is posted: nobody can be late for a question they have not seen.
     pub deadline: Option<DateTime<Utc>>,
     /// Set when a held request was released.
@@ -409,7 +409,7 @@ pub fn card_posted(request: &Request, now: DateTime<Utc>) -> Option<Transition> 
     if request.deadline.is_some() {
         return None;
     }
-    let deadline = now + request.answer_within;
+    let deadline = now + request.approval_timeout;
     let event = system(now, Action::CardPosted, json!({ "deadline": deadline }));
     let mut transition = Transition::to(request, request.state.clone(), vec![event]);
     transition.deadline = Some(deadline);
@@ -492,7 +492,7 @@ pub fn supersede(request: &Request, candidates: &[Candidate], by: &Decision) -> 
         RequestState::Approved { .. } => {
             let mut transition = Transition::to(request, request.state.clone(), Vec::new());
             for one in candidates.iter().filter(|one| one.state.is_open() && !one.state.may_have_worked()) {
-                let skip = candidate::Step::Skip(candidate::Skip::Superseded);
+                let skip = candidate::SuspensionStep::Skip(candidate::Skip::Superseded);
                 if let Some((state, events)) = candidate::step(one, skip, at) {
                     transition.candidates.push((one.position, state));
                     transition.events.extend(events);
@@ -568,8 +568,8 @@ pub fn shown(
     account: &Account,
     evidence: super::assess::Evidence,
     pending_sweeps: u32,
-) -> super::snapshot::Shown {
-    super::snapshot::Shown {
+) -> super::snapshot::CandidateSnapshot {
+    super::snapshot::CandidateSnapshot {
         id: account.id.clone(),
         login: account.login.clone(),
         name: account.name.clone(),

@@ -21,24 +21,24 @@ pub fn claimed(request: &Request) -> Option<(&Decision, Action)> {
     })
 }
 
-/// Whether the trail bears out that this account is to be suspended for this request. `mandate` is the trail's last
+/// Whether the trail bears out that this account is to be suspended for this request. `authorization` is the trail's last
 /// event of the claimed word by the claimed person about this request, `about` its events about this account and
 /// request. Which are in order is judged by their numbers, since clocks go wrong.
 pub fn check(
     request: &Request,
     candidate: &Candidate,
-    mandate: Option<&AuditEvent>,
+    authorization: Option<&AuditEvent>,
     about: &[AuditEvent],
 ) -> Result<(), Unproven> {
     let (decision, word) = claimed(request).ok_or(Unproven::Decision)?;
-    let mandate = mandate.filter(|event| is_that(event, request, decision, word));
-    let mandate = mandate.ok_or(Unproven::Decision)?;
+    let authorization = authorization.filter(|event| is_that(event, request, decision, word));
+    let authorization = authorization.ok_or(Unproven::Decision)?;
     let own = |event: &&AuditEvent| {
         event.request == Some(request.id) && event.subject == Some(candidate.subject()) && is_whole(event)
     };
     let last = |action: Action| about.iter().filter(own).rfind(|event| event.action == action.word());
     let ends = [Action::Kept, Action::Skipped, Action::Suspended];
-    if last(Action::Proposed).is_none_or(|proposed| proposed.seq > mandate.seq)
+    if last(Action::Proposed).is_none_or(|proposed| proposed.seq > authorization.seq)
         || ends.into_iter().any(|end| last(end).is_some())
     {
         return Err(Unproven::Selection);
@@ -46,7 +46,7 @@ pub fn check(
     // What failed is tried again only after somebody decided so, and nothing else is.
     let failed = last(Action::SuspensionFailed).map(|event| event.seq);
     let in_order = match failed {
-        Some(failed) => word == Action::Retried && failed < mandate.seq,
+        Some(failed) => word == Action::Retried && failed < authorization.seq,
         None => word == Action::Approved,
     };
     if in_order { Ok(()) } else { Err(Unproven::Selection) }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::policy::OwnAccounts;
+use crate::domain::policy::AccountOwners;
 
 use super::input::{Input, Known, Refusal};
 use super::second::needed;
@@ -32,7 +32,7 @@ pub(super) fn retry(
     let before = first_wish(request, state, *at, retry_first.as_deref(), &decision)?;
     let failed = candidates.iter().filter(|one| matches!(one.state, CandidateState::Failed { .. }));
     let failed: Vec<&Candidate> = failed.collect();
-    let again = tried_again(&failed, state, &input.own_accounts, [Some(&decision), before])?;
+    let again = tried_again(&failed, state, &input.account_owners, [Some(&decision), before])?;
     let detail = json!({
         "selected": again.len(), "failed": failed.len(), "reason": decision.reason,
     });
@@ -83,7 +83,7 @@ fn first_wish<'a>(
         return Err(Refusal::SecondPersonNeeded { first: release.by.clone() });
     }
     // The first person's wish holds as long as a question would.
-    let before = wish.filter(|before| decision.at - before.at < request.answer_within);
+    let before = wish.filter(|before| decision.at - before.at < request.approval_timeout);
     if let Some(before) = before.filter(|before| before.by.is_same_as(&decision.by)) {
         return Err(Refusal::ApprovedFirstByYou { at: before.at });
     }
@@ -96,7 +96,7 @@ fn first_wish<'a>(
 fn tried_again<'a>(
     failed: &[&'a Candidate],
     state: &Known,
-    own: &OwnAccounts,
+    own: &AccountOwners,
     people: [Option<&Decision>; 2],
 ) -> Result<Vec<&'a Candidate>, Refusal> {
     if failed.is_empty() {
@@ -115,7 +115,10 @@ fn not_now(request: &Request, decision: &Decision) -> Refusal {
     match &request.state {
         // The second person is shown who was first.
         RequestState::Approved { .. } => {
-            let by_you = request.state.mandate().is_some_and(|mandate| mandate.by.has_id_of(&decision.by));
+            let by_you = request
+                .state
+                .authorization()
+                .is_some_and(|authorization| authorization.by.has_id_of(&decision.by));
             Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }
         }
         RequestState::Preview

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::domain::audit::{Action, Person};
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::keep::KeptUntil;
-use crate::domain::policy::OwnAccounts;
+use crate::domain::policy::AccountOwners;
 
 use super::input::Refusal;
 use super::{Decision, Request, RequestState, Transition, by_person, keep, system};
@@ -17,7 +17,7 @@ pub(super) struct Selection<'a> {
     pub(super) keep: &'a BTreeSet<u32>,
     pub(super) until: &'a KeptUntil,
     pub(super) decision: &'a Decision,
-    pub(super) own_accounts: &'a OwnAccounts,
+    pub(super) account_owners: &'a AccountOwners,
 }
 
 /// Without an address nobody can tell whether an account is the person's own.
@@ -33,12 +33,12 @@ pub(super) fn suspend(
     selection: &Selection<'_>,
     first: Option<&super::FirstApproval>,
 ) -> Result<Transition, Refusal> {
-    let Selection { keep, until, decision, own_accounts } = *selection;
+    let Selection { keep, until, decision, account_owners } = *selection;
     let people: Vec<&Person> =
         first.map(|first| &first.decision.by).into_iter().chain([&decision.by]).collect();
     people.iter().try_for_each(|person| has_address(person))?;
-    let is_own = |one: &Candidate| people.iter().any(|person| one.is_own_of(person, own_accounts));
-    let exemptions = keep::checked(request, candidates, until, decision, own_accounts)?;
+    let is_own = |one: &Candidate| people.iter().any(|person| one.is_own_of(person, account_owners));
+    let exemptions = keep::checked(request, candidates, until, decision, account_owners)?;
     let mut changes = Vec::new();
     let mut each_event = Vec::new();
     for candidate in candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed) {

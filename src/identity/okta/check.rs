@@ -30,7 +30,7 @@ impl Okta {
         let admins = self.admins().await;
         let admins = admins.map(|admins| format!("{} accounts have an administrator role", admins.len()));
         add(&mut probes, "Okta: read administrator roles", admins);
-        if rules.iter().any(|rule| rule.second_look) {
+        if rules.iter().any(|rule| rule.check_sign_in_log) {
             add(&mut probes, "Okta: read the System Log", self.probe_log().await);
         }
         for rule in rules {

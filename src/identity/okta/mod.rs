@@ -279,7 +279,7 @@ impl Directory for Okta {
             let groups = self.groups_of(account).await?;
             rule.exempt_groups.iter().filter(|group| groups.contains(*group)).cloned().collect()
         };
-        let second_look = if rule.second_look {
+        let second_look = if rule.check_sign_in_log {
             log::look(&self.http, account, since).await?
         } else {
             SecondLook::NotAsked

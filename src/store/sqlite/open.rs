@@ -22,13 +22,13 @@ const STATEMENTS_KEPT: usize = 256;
 const COPY_PAGES: i32 = 1000;
 
 /// A connection and the lock that says that it is the only one.
-pub(in crate::store) struct Held {
+pub(in crate::store) struct LockedDatabase {
     pub(super) connection: Connection,
     /// Who only looks needs none.
     lock: Option<FileLock>,
 }
 
-impl Held {
+impl LockedDatabase {
     /// Returns whether the file that is open is the one at its path.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
         self.lock.as_ref().map_or(Ok(()), FileLock::is_in_place)
@@ -55,13 +55,13 @@ impl Held {
     }
 
     /// A connection that can do no harm beside others.
-    pub(super) fn unlocked(connection: Connection) -> Held {
-        Held { connection, lock: None }
+    pub(super) fn unlocked(connection: Connection) -> LockedDatabase {
+        LockedDatabase { connection, lock: None }
     }
 }
 
 /// Opens the file, or makes it.
-pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
+pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<LockedDatabase, OpenError> {
     let path = resolve(path)?;
     let lock = FileLock::take(&path, now)?;
     undo_unfinished(&path)?;
@@ -78,12 +78,12 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::debug!(%error, "what is in the log stays there for now");
     }
-    Ok(Held { connection, lock: Some(lock.opened()?) })
+    Ok(LockedDatabase { connection, lock: Some(lock.opened()?) })
 }
 
 /// A copy of the file in memory, or an empty database if there is no file. The file is only read, and a process that
 /// holds it is not disturbed.
-pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
+pub(super) fn open_copy(path: &Path) -> Result<LockedDatabase, OpenError> {
     let mut connection = Connection::open_in_memory().map_err(|source| refused("copy", path, source))?;
     let mut version = 0;
     if path.exists() {
@@ -96,5 +96,5 @@ pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
             .map_err(|source| refused("copy", path, source))?;
     }
     migrate_all(&mut connection, path, version)?;
-    Ok(Held { connection, lock: None })
+    Ok(LockedDatabase { connection, lock: None })
 }

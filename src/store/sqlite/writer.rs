@@ -13,7 +13,7 @@ use crate::store::jobs::{Asked, Change, Job};
 use crate::store::tx::Committed;
 use crate::store::{Store, StoreError};
 
-use super::open::{self, Held};
+use super::open::{self, LockedDatabase};
 use super::{OpenError, copy, file};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
@@ -42,11 +42,11 @@ impl Store {
 
     /// Opens the file to read it, also while another process works with it. Writing to it fails.
     pub fn open_to_read(path: &Path) -> Result<Store, OpenError> {
-        start(Held::unlocked(copy::newest_to_read(path)?), path)
+        start(LockedDatabase::unlocked(copy::newest_to_read(path)?), path)
     }
 }
 
-fn start(held: Held, path: &Path) -> Result<Store, OpenError> {
+fn start(held: LockedDatabase, path: &Path) -> Result<Store, OpenError> {
     let (store, writer) = with_writer(held, path)?;
     std::thread::Builder::new()
         .name("store".to_owned())
@@ -55,7 +55,7 @@ fn start(held: Held, path: &Path) -> Result<Store, OpenError> {
     Ok(store)
 }
 
-fn with_writer(held: Held, path: &Path) -> Result<(Store, Writer), OpenError> {
+fn with_writer(held: LockedDatabase, path: &Path) -> Result<(Store, Writer), OpenError> {
     let (jobs, queue) = mpsc::channel(QUEUE_MAX);
     let (losing, lost) = watch::channel(None);
     let store = Store::on(&held.connection, jobs, lost)
@@ -66,7 +66,7 @@ fn with_writer(held: Held, path: &Path) -> Result<(Store, Writer), OpenError> {
 /// Carries out the calls of a [`Store`], one by one. It ends when all handles are gone or after a call to close; if it is
 /// dropped before, as by a panic in a job, the queue goes with it, which tells every handle.
 pub struct Writer {
-    held: Held,
+    held: LockedDatabase,
     queue: mpsc::Receiver<Job>,
     closing: Vec<oneshot::Sender<()>>,
     losing: watch::Sender<Option<StoreError>>,
@@ -82,7 +82,7 @@ impl Writer {
 
     /// Carries out calls that wait at the same time, to their commit and their answers: first those that only look,
     /// which see nothing of what is not answered yet, then the changes, with one commit for all.
-    pub fn carry_out(&mut self, jobs: impl IntoIterator<Item = Job>) {
+    pub fn execute_round(&mut self, jobs: impl IntoIterator<Item = Job>) {
         let mut changes = VecDeque::new();
         for job in jobs {
             // A caller that has gone away doesn't want the answer; the work is done all the same.
@@ -177,7 +177,7 @@ impl Writer {
     fn work(mut self) {
         let mut jobs = Vec::new();
         while self.queue.blocking_recv_many(&mut jobs, QUEUE_MAX) > 0 {
-            self.carry_out(jobs.drain(..));
+            self.execute_round(jobs.drain(..));
         }
         self.end();
     }
@@ -288,7 +288,7 @@ mod tests {
         };
         let (known, ()) = tokio::join!(know(["first", "second"]), async {
             let jobs = writer.next(10).await;
-            writer.carry_out(jobs);
+            writer.execute_round(jobs);
         });
         assert!(known.iter().all(Result::is_ok));
         let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
@@ -299,7 +299,7 @@ mod tests {
             tokio::join!(know(["third", "fourth"]), store.known_policies(), store.ask(Asked::Check), async {
                 let jobs = writer.next(10).await;
                 assert_eq!(jobs.len(), 4);
-                writer.carry_out(jobs);
+                writer.execute_round(jobs);
             });
         let unknown = |error: StoreError| matches!(error, StoreError::CommitUnknown(_));
         assert!(changes.into_iter().all(|change| change.is_err_and(unknown)));

@@ -46,7 +46,7 @@ pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
 }
 
 /// All that the dialog shows.
-pub struct View<'a> {
+pub struct DialogView<'a> {
     /// The request.
     pub request: &'a Request,
     /// Its list.
@@ -60,8 +60,8 @@ pub struct View<'a> {
 }
 
 /// The dialog as the draft has it.
-pub fn modal(view: &View) -> Modal {
-    let View { request, candidates, draft, note, rows } = view;
+pub fn modal(view: &DialogView) -> Modal {
+    let DialogView { request, candidates, draft, note, rows } = view;
     let matching = draft.matching(candidates);
     let pages = matching.len().div_ceil(*rows).max(1);
     let page = (draft.page as usize).min(pages - 1);
@@ -165,7 +165,7 @@ fn order(sort: Sort) -> &'static str {
     }
 }
 
-fn counts(view: &View, matching: usize, page: usize, pages: usize) -> Text {
+fn counts(view: &DialogView, matching: usize, page: usize, pages: usize) -> Text {
     let all = view.candidates.len();
     let suspend = view.draft.to_suspend(view.candidates);
     let mut parts = Vec::new();
@@ -180,8 +180,8 @@ fn counts(view: &View, matching: usize, page: usize, pages: usize) -> Text {
     Text::plain(parts.join(" · "))
 }
 
-fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
-    let View { request, draft, .. } = view;
+fn person(view: &DialogView, candidate: &Candidate) -> Vec<Block> {
+    let DialogView { request, draft, .. } = view;
     let shown = &candidate.shown;
     if !draft.may_choose(candidate) {
         let text = shown_who(shown).then(": ");

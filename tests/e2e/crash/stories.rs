@@ -183,7 +183,7 @@ impl Story {
             Story::One => approve(world, ENDING).await,
             Story::Some => keep_ben(world).await,
             Story::Two => approve_by_two(world).await,
-            Story::Deny => press(world, U_APPROVER, "deny", " denied ").await,
+            Story::Deny => input(world, U_APPROVER, "deny", " denied ").await,
             Story::Expire => let_it_expire(world).await,
             Story::GivenBack => {
                 approve(world, ENDING).await;
@@ -279,7 +279,7 @@ async fn open_card(world: &World, ended: &str, fits: impl Fn(&Message) -> bool) 
     world.slack.wait_for("an open card or the ending", next).await
 }
 
-async fn press(world: &World, user: &str, action: &str, ended: &str) {
+async fn input(world: &World, user: &str, action: &str, ended: &str) {
     if let Some(card) = open_card(world, ended, |_| true).await {
         // The card may have closed under the person's hand: then there is nothing to press, which is as good.
         let _ = world.slack.click(user, &card.ts, action).await;
@@ -288,7 +288,7 @@ async fn press(world: &World, user: &str, action: &str, ended: &str) {
 }
 
 async fn approve(world: &World, ended: &str) {
-    press(world, U_APPROVER, "suspend", ended).await;
+    input(world, U_APPROVER, "suspend", ended).await;
 }
 
 async fn approve_by_two(world: &World) {

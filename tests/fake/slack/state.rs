@@ -76,7 +76,7 @@ impl SlackUser {
 
     /// A person of another company.
     #[must_use]
-    pub fn stranger(self) -> SlackUser {
+    pub fn denied(self) -> SlackUser {
         SlackUser { is_stranger: true, team_id: OTHER_TEAM.to_owned(), ..self }
     }
 
@@ -544,7 +544,7 @@ fn default_people() -> Vec<SlackUser> {
         adam,
         SlackUser::new(U_VIEWER, "Vera Viewer", "vera@example.com"),
         SlackUser::new(U_GUEST, "Gus Guest", "gus@example.com").guest(),
-        SlackUser::new(U_STRANGER, "Sam Stranger", "sam@elsewhere.example").stranger(),
+        SlackUser::new(U_STRANGER, "Sam Stranger", "sam@elsewhere.example").denied(),
         SlackUser::new(U_DEACTIVATED, "Dora Departed", "dora@example.com").deactivated(),
         SlackUser::new(U_OTHER_BOT, "Other Robot", "").bot(),
     ]

@@ -214,7 +214,7 @@ impl State {
             let content = super::state::Content { text, blocks, metadata: None };
             self.post(channel, super::BOT_USER, None, content);
         } else {
-            self.whisper(channel, user, None, text, blocks);
+            self.send_ephemeral(channel, user, None, text, blocks);
         }
     }
 }

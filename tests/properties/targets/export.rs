@@ -7,11 +7,11 @@ use std::io::{Cursor, Read};
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
+use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
-use inactive_contractors::domain::when::Period;
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
@@ -99,7 +99,7 @@ fn evidence(said: &[&str]) -> Evidence {
         archived: 0,
         version: "1".to_owned(),
         made_by: person(said[0]),
-        period: Period { since: now - Duration::days(90), until: now },
+        period: DateRange { since: now - Duration::days(90), until: now },
         policies: said.iter().map(|words| (*words).to_owned()).collect(),
         swept: said.iter().map(|words| swept(words)).collect(),
         exemptions: said.iter().map(|words| granted(words)).collect(),

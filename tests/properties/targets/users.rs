@@ -23,7 +23,7 @@ pub fn rules() -> &'static [Rule] {
             inactive_after: Duration::days(7).into(),
             new_account_grace: Duration::days(14).into(),
             restored_grace: Duration::days(10).into(),
-            second_look: false,
+            check_sign_in_log: false,
             exempt_logins: vec!["*@vip.example".into()],
             exempt_groups: Vec::new(),
             exempt_attributes: vec![attribute("keep", "yes"), attribute("keep", "jÄ")],

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use inactive_contractors::domain::when::{
+use inactive_contractors::domain::date_range::{
     Length, Misread, beginning, date_words, ending, length, period, since, until,
 };
 

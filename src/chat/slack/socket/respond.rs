@@ -161,7 +161,7 @@ impl Dispatch {
     }
 
     pub(super) async fn tell(&self, to: &ReplyTo, card: &Card) {
-        if let Err(error) = Class::FreshLook.run(self.socket.api.whisper(to, card)).await {
+        if let Err(error) = Class::FreshLook.run(self.socket.api.send_ephemeral(to, card)).await {
             tracing::warn!(user = to.user, %error, "a reply could not be delivered");
         }
     }

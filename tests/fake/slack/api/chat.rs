@@ -60,7 +60,7 @@ impl State {
         self.writable(&channel)?;
         let user = args.text("user").filter(|user| self.channels[&channel].has(user));
         let user = user.ok_or(Refusal::new("user_not_in_channel"))?;
-        let ts = self.whisper(&channel, &user, args.text("thread_ts"), content.text, content.blocks);
+        let ts = self.send_ephemeral(&channel, &user, args.text("thread_ts"), content.text, content.blocks);
         Ok(json!({"message_ts": ts}))
     }
 
@@ -88,7 +88,7 @@ impl State {
     }
 
     /// Shows one person a message that nobody else sees.
-    pub fn whisper(
+    pub fn send_ephemeral(
         &mut self,
         channel: &str,
         user: &str,

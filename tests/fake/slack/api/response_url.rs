@@ -59,7 +59,7 @@ impl State {
         } else if args.text("response_type").as_deref() == Some("in_channel") {
             self.post(&channel, BOT_USER, args.text("thread_ts"), content);
         } else {
-            self.whisper(&channel, &user, args.text("thread_ts"), content.text, content.blocks);
+            self.send_ephemeral(&channel, &user, args.text("thread_ts"), content.text, content.blocks);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ const BEN: &str = "ben@ext.example";
 fn owned(logins: &[&str]) -> String {
     let one = |login: &&str| format!("{{ slack = \"{U_APPROVER}\", okta = \"{login}\" }}");
     let all: Vec<String> = logins.iter().map(one).collect();
-    format!("{PLAIN_POLICY}own_accounts = [{}]\n", all.join(", "))
+    format!("{PLAIN_POLICY}account_owners = [{}]\n", all.join(", "))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,10 +10,10 @@ use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::request::{self, Became, Request, RequestState, list_hash};
-use crate::domain::snapshot::Shown;
+use crate::domain::snapshot::CandidateSnapshot;
 
+use super::account_history::open_accounts;
 use super::codec::{json_text, time_text};
-use super::past::open_accounts;
 use super::sweeps::{self, SweepRow, SweepState};
 use super::tx::{Tx, params};
 use super::{Notice, Store, StoreError, audit, once, request_rows, requests, watches};
@@ -36,9 +36,9 @@ pub struct FinishedSweep {
     /// The channel that is asked.
     pub channel: String,
     /// The accounts to ask about, in the order of the list.
-    pub list: Vec<Shown>,
+    pub list: Vec<CandidateSnapshot>,
     /// How long the request waits for an answer, whole seconds.
-    pub answer_within: Duration,
+    pub approval_timeout: Duration,
     /// How many people have to approve.
     pub approvals_needed: u32,
     /// The accounts that could not be judged, and why.
@@ -119,7 +119,7 @@ fn finish(tx: &dyn Tx, sweep: &SweepRow, mut end: FinishedSweep) -> Result<Finis
 /// Takes the accounts off the list that an open request has taken since they were looked at.
 fn leave_out_held(tx: &dyn Tx, end: &mut FinishedSweep) -> Result<Vec<AccountId>, StoreError> {
     let open = open_accounts(tx)?;
-    let (held, free): (Vec<Shown>, Vec<Shown>) =
+    let (held, free): (Vec<CandidateSnapshot>, Vec<CandidateSnapshot>) =
         std::mem::take(&mut end.list).into_iter().partition(|shown| open.contains_key(&shown.id));
     end.list = free;
     let number = u32::try_from(held.len()).unwrap_or(u32::MAX).min(end.counts.candidates);
@@ -187,7 +187,7 @@ fn ask(
         list_hash: list_hash(end.list.iter().map(|shown| &shown.id)),
         swept_by: sweep.trigger.person().cloned(),
         created_at: end.at,
-        answer_within: end.answer_within,
+        approval_timeout: end.approval_timeout,
         deadline: None,
         release: None,
         approvals_needed: end.approvals_needed,

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use inactive_contractors::domain::when::{
-    Length, Misread, Period, UNDERSTOOD, beginning, date_words, ending, length, looks_like_a_length, period,
-    since, until,
+use inactive_contractors::domain::date_range::{
+    DateRange, Length, Misread, UNDERSTOOD, beginning, date_words, ending, length, looks_like_a_length,
+    period, since, until,
 };
 
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
@@ -92,14 +92,14 @@ fn lengths_count_back_from_now_and_ends_count_on() {
 fn a_period_ends_now_at_the_latest() {
     let ask = |text: &str| period(text, BERLIN, now());
     let day = |month, day, hour| Utc.with_ymd_and_hms(2026, month, day, hour, 0, 0).unwrap();
-    assert_eq!(ask("90d"), Ok(Period { since: day(7, 16, 12), until: now() }));
-    assert_eq!(ask("this month"), Ok(Period { since: day(9, 30, 22), until: now() }));
-    assert_eq!(ask("last month"), Ok(Period { since: day(8, 31, 22), until: day(9, 30, 22) }));
-    let three = Ok(Period { since: day(8, 31, 22), until: day(9, 3, 22) });
+    assert_eq!(ask("90d"), Ok(DateRange { since: day(7, 16, 12), until: now() }));
+    assert_eq!(ask("this month"), Ok(DateRange { since: day(9, 30, 22), until: now() }));
+    assert_eq!(ask("last month"), Ok(DateRange { since: day(8, 31, 22), until: day(9, 30, 22) }));
+    let three = Ok(DateRange { since: day(8, 31, 22), until: day(9, 3, 22) });
     assert_eq!(ask("2026-09-01 to 2026-09-03"), three);
     assert_eq!(ask("2026-09-01..2026-09-03"), three);
     assert_eq!(ask("from 2026-09-01 until 2026-09-03"), three);
-    assert_eq!(ask("90d to 30d"), Ok(Period { since: day(7, 16, 12), until: day(9, 14, 12) }));
+    assert_eq!(ask("90d to 30d"), Ok(DateRange { since: day(7, 16, 12), until: day(9, 14, 12) }));
     assert_eq!(ask("2027"), Err(Misread::InFuture("2027".into())));
     assert_eq!(ask("2026-09-03..2026-09-01"), Err(Misread::Backwards("2026-09-03..2026-09-01".into())));
 }

@@ -11,7 +11,7 @@ use crate::net::is_safe;
 
 use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
-use super::settings::{self, Shown};
+use super::settings::{self, SettingValue};
 use super::surroundings::Surroundings;
 
 /// How to reach Slack.
@@ -173,7 +173,7 @@ fn address(
     read: fn(&str) -> Result<Url, String>,
 ) -> Option<Url> {
     if let Some(text) = surroundings.variable(variable) {
-        section.settled(key, Shown::Value(text.into()), &format!("${variable}"));
+        section.settled(key, SettingValue::Value(text.into()), &format!("${variable}"));
     }
     let (text, origin, at) = match (surroundings.variable(variable), written) {
         (Some(text), _) => (text.to_owned(), variable, None),
@@ -358,8 +358,8 @@ pub(super) fn in_quotes(text: &str) -> bool {
     text.starts_with(mark) || text.ends_with(mark)
 }
 
-fn secretly(said: &str) -> Shown {
-    Shown::Secret(said.to_owned())
+fn secretly(said: &str) -> SettingValue {
+    SettingValue::Secret(said.to_owned())
 }
 
 fn look_for(
@@ -445,7 +445,7 @@ fn service_app(
         return None;
     }
     if let Some(id) = &variable {
-        section.settled("client_id", Shown::Value(id.as_str().into()), "$OKTA_CLIENT_ID");
+        section.settled("client_id", SettingValue::Value(id.as_str().into()), "$OKTA_CLIENT_ID");
     }
     let client_id = variable.or(client_id.map(|found| found.value));
     if client_id.is_none() {

@@ -6,7 +6,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::request::{Request, RequestState};
-use super::settings::Silence;
+use super::settings::Reminders;
 
 /// What is told of a request that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub enum Kind {
 
 /// One thing to tell, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Nudge {
+pub struct Reminder {
     /// What.
     pub kind: Kind,
     /// Its moment; it may be told later.
     pub at: DateTime<Utc>,
 }
 
-impl Nudge {
+impl Reminder {
     /// What makes it the only one of its request.
     pub fn stage(&self) -> String {
         let kind = match self.kind {
@@ -37,33 +37,33 @@ impl Nudge {
     }
 }
 
-impl Nudge {
-    /// The nudge of a stage, as [`Nudge::stage`] writes it.
-    pub fn of_stage(stage: &str) -> Option<Nudge> {
+impl Reminder {
+    /// The nudge of a stage, as [`Reminder::stage`] writes it.
+    pub fn of_stage(stage: &str) -> Option<Reminder> {
         let (kind, at) = stage.split_once(':')?;
         let kind = match kind {
             "reminder" => Kind::Reminder,
             "escalation" => Kind::Escalation,
             _ => return None,
         };
-        Some(Nudge { kind, at: DateTime::parse_from_rfc3339(at).ok()?.to_utc() })
+        Some(Reminder { kind, at: DateTime::parse_from_rfc3339(at).ok()?.to_utc() })
     }
 }
 
 /// What is to be told of the request now, or has been already: at most one of each kind, the latest.
-pub fn due(silence: &Silence, request: &Request, now: DateTime<Utc>) -> Vec<Nudge> {
-    let come: Vec<Nudge> = moments(silence, request).into_iter().filter(|nudge| nudge.at <= now).collect();
+pub fn due(silence: &Reminders, request: &Request, now: DateTime<Utc>) -> Vec<Reminder> {
+    let come: Vec<Reminder> = moments(silence, request).into_iter().filter(|nudge| nudge.at <= now).collect();
     let latest = |kind| come.iter().filter(|nudge| nudge.kind == kind).max_by_key(|nudge| nudge.at).copied();
     latest(Kind::Reminder).into_iter().chain(latest(Kind::Escalation)).collect()
 }
 
 /// When there is something to tell next.
-pub fn next_at(silence: &Silence, request: &Request, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn next_at(silence: &Reminders, request: &Request, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     moments(silence, request).into_iter().map(|nudge| nudge.at).filter(|at| *at > now).min()
 }
 
 /// Every moment of a request that waits for people; none once it is decided, or overdue.
-fn moments(silence: &Silence, request: &Request) -> Vec<Nudge> {
+fn moments(silence: &Reminders, request: &Request) -> Vec<Reminder> {
     let waits = match &request.state {
         RequestState::Held { .. } | RequestState::Pending { .. } => true,
         // Nobody is waited for: a preview that ends loses nothing.
@@ -81,7 +81,7 @@ fn moments(silence: &Silence, request: &Request) -> Vec<Nudge> {
     let escalation = silence.escalate_before.iter().map(|before| (Kind::Escalation, *before));
     reminders
         .chain(escalation)
-        .filter(|(_, before)| *before < request.answer_within)
-        .map(|(kind, before)| Nudge { kind, at: deadline - before })
+        .filter(|(_, before)| *before < request.approval_timeout)
+        .map(|(kind, before)| Reminder { kind, at: deadline - before })
         .collect()
 }

@@ -1,18 +1,18 @@
-//! The section `[watch]`: how other programs see that the bot is alive and at work.
+//! The section `[monitoring]`: how other programs see that the bot is alive and at work.
 
 use std::net::SocketAddr;
 
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::connect::{self, Secret};
+use super::providers::{self, Secret};
 use super::report::quote;
 use super::section::{Found, Section};
 use super::surroundings::Surroundings;
 
 /// How other programs see that the bot is at work.
 #[derive(Clone, Debug, Default)]
-pub struct WatchConfig {
+pub struct MonitoringConfig {
     /// Where the bot answers HTTP: an address of this machine alone. `None`: nowhere.
     pub http: Option<SocketAddr>,
     /// What is called after each finished sweep: an address, https or http on this machine, that is a secret.
@@ -26,13 +26,13 @@ const HEARTBEAT: Secret = Secret {
     inline_key: "heartbeat_url",
 };
 
-/// Reads `[watch]`; without it nothing listens and nothing is called.
-pub(super) fn watch(section: &Section<'_>, surroundings: &Surroundings<'_>) -> WatchConfig {
+/// Reads `[monitoring]`; without it nothing listens and nothing is called.
+pub(super) fn monitoring(section: &Section<'_>, surroundings: &Surroundings<'_>) -> MonitoringConfig {
     let http = section.text("http").and_then(|found| http(section, &found));
-    let heartbeat = connect::secret_address(section, surroundings, &HEARTBEAT);
+    let heartbeat = providers::secret_address(section, surroundings, &HEARTBEAT);
     section.looks_like("http", json!({ "pattern": "^(127\\.[0-9.]+|\\[::1\\]):[0-9]+$" }));
     section.finish();
-    WatchConfig { http, heartbeat }
+    MonitoringConfig { http, heartbeat }
 }
 
 /// Where to listen. What is served there asks nobody for a password, so other machines don't reach it.

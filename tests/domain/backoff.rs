@@ -2,9 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{Attempt, Sessions};
-use inactive_contractors::domain::candidate::{CandidateState, Step, step};
+use inactive_contractors::domain::backoff::{LONGEST, doubled, put_off, until, until_within};
+use inactive_contractors::domain::candidate::{CandidateState, SuspensionStep, step};
 use inactive_contractors::domain::plan::{CLOCK_OFF_MAX, Guard};
-use inactive_contractors::domain::waiting::{LONGEST, doubled, put_off, until, until_within};
 
 use super::fixture::{candidate, due, now};
 
@@ -37,7 +37,7 @@ fn a_wait_doubles_each_time_up_to_the_longest() {
 fn nothing_is_put_off_for_longer_than_the_longest_wait() {
     assert_eq!(put_off(now(), Duration::seconds(5)), now() + Duration::seconds(5));
     assert_eq!(put_off(now(), Duration::days(1)), now() + LONGEST);
-    let wait = Step::Wait { error: "come back tomorrow".into(), wait: Duration::days(1) };
+    let wait = SuspensionStep::Wait { error: "come back tomorrow".into(), wait: Duration::days(1) };
     let (state, _) = step(&candidate(0, due(0)), wait, now()).expect("it is due");
     assert_eq!(state.due_at(now()), Some(now() + LONGEST));
 }

@@ -30,8 +30,8 @@ pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
             };
             effects.push((Some(request), login.clone()));
             let effect = Effect { login, request, intent, at };
-            if let Err(why) =
-                mandate(case, deeds, trail, &effect).and_then(|()| standing(case, &effect, person, &calls))
+            if let Err(why) = authorization(case, deeds, trail, &effect)
+                .and_then(|()| standing(case, &effect, person, &calls))
             {
                 case.notes
                     .wrong(Kind::WronglySuspended, format!("{login} at {at} for request {request}: {why}"));
@@ -75,7 +75,12 @@ fn intended_for(trail: &[Event], login: &str, at: DateTime<Utc>) -> Option<(i64,
 }
 
 /// Whether enough approvers asked for it in time, and nobody ended or kept it.
-fn mandate(case: &Case<'_>, deeds: &[Deed], trail: &[Event], effect: &Effect<'_>) -> Result<(), String> {
+fn authorization(
+    case: &Case<'_>,
+    deeds: &[Deed],
+    trail: &[Event],
+    effect: &Effect<'_>,
+) -> Result<(), String> {
     let asked = case.ledger.request(effect.request).ok_or("there is no such request")?;
     let candidates = case.ledger.candidates();
     let listed = candidates.iter().find(|one| one.request == effect.request && one.login == effect.login);
@@ -87,10 +92,10 @@ fn mandate(case: &Case<'_>, deeds: &[Deed], trail: &[Event], effect: &Effect<'_>
         at: effect.at,
         intent: effect.intent,
         approvals: u32::try_from(case.terms.approvals).unwrap_or(u32::MAX).max(asked.approvals_needed),
-        execute_within: policy.carry_out_within,
+        execute_within: policy.execute_within,
         deeds: &|user, at, verbs| behind(case, deeds, effect.request, user, at, verbs),
     };
-    suspension.mandate()
+    suspension.authorization()
 }
 
 /// What somebody had sent about a request by the time at which the bot has it, as one of these verbs.

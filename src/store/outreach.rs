@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
-use crate::domain::concern::{self, Answer, Asking, Question, Refusal};
+use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
 use crate::domain::request::{Request, RequestState};
-use crate::domain::template::Role;
+use crate::domain::template::OutreachRole;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
@@ -37,7 +37,11 @@ impl Store {
 
     /// Makes a question in each of these roles about each account that waits for the decision, unless there is one.
     /// All questions of the request, oldest first.
-    pub async fn ask_people(&self, request: i64, roles: Vec<Role>) -> Result<Vec<Question>, StoreError> {
+    pub async fn ask_people(
+        &self,
+        request: i64,
+        roles: Vec<OutreachRole>,
+    ) -> Result<Vec<OutreachQuestion>, StoreError> {
         let before = self.questions(request).await?;
         if roles.iter().all(|role| before.iter().any(|question| question.role == *role)) {
             return Ok(before);
@@ -60,12 +64,12 @@ impl Store {
     }
 
     /// The questions about the accounts of a request, oldest first.
-    pub async fn questions(&self, request: i64) -> Result<Vec<Question>, StoreError> {
+    pub async fn questions(&self, request: i64) -> Result<Vec<OutreachQuestion>, StoreError> {
         self.read(move |tx| tx.all(OF_REQUEST, params![request], decode)).await
     }
 
     /// The question with this id.
-    pub async fn question(&self, id: i64) -> Result<Option<Question>, StoreError> {
+    pub async fn question(&self, id: i64) -> Result<Option<OutreachQuestion>, StoreError> {
         self.read(move |tx| load(tx, id)).await
     }
 
@@ -88,7 +92,7 @@ impl Store {
         key: &str,
         id: i64,
         by: Person,
-        answer: Answer,
+        answer: OutreachAnswer,
         received_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Result<(), Refusal>, StoreError> {
@@ -97,7 +101,7 @@ impl Store {
             let question =
                 load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "question", id: id.to_string() })?;
             let (request, _) = request_rows::need(tx, question.request)?;
-            let answered = concern::answer(&question, &request, &by, answer, received_at);
+            let answered = outreach::answer(&question, &request, &by, answer, received_at);
             let outcome = if answered.is_ok() { "answered" } else { "refused" };
             if !receipts::settle_once(tx, &key, outcome, now)? {
                 return Ok(Err(Refusal::Repeated));
@@ -124,7 +128,7 @@ impl Store {
 fn note_refused(
     tx: &dyn Tx,
     request: &Request,
-    question: &Question,
+    question: &OutreachQuestion,
     by: Person,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -138,7 +142,7 @@ fn note_refused(
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }
 
-fn insert(tx: &dyn Tx, request: i64, account: &Subject, role: Role) -> Result<(), StoreError> {
+fn insert(tx: &dyn Tx, request: i64, account: &Subject, role: OutreachRole) -> Result<(), StoreError> {
     tx.run(
         "INSERT INTO question (request, account_id, login, role, state, state_json)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (request, account_id, role) DO NOTHING",
@@ -154,19 +158,19 @@ fn insert(tx: &dyn Tx, request: i64, account: &Subject, role: Role) -> Result<()
     .map(drop)
 }
 
-fn load(tx: &dyn Tx, id: i64) -> Result<Option<Question>, StoreError> {
+fn load(tx: &dyn Tx, id: i64) -> Result<Option<OutreachQuestion>, StoreError> {
     tx.first("SELECT * FROM question WHERE id = ?1", params![id], decode)
 }
 
-fn decode(row: &Row<'_>) -> Result<Question, StoreError> {
+fn decode(row: &Row<'_>) -> Result<OutreachQuestion, StoreError> {
     let cells = Cells::of(row, "question", "id")?;
     let state: Asking = cells.json("state_json")?;
     if cells.get::<String>("state")? != state.word() {
         return Err(cells.bad("state: does not agree with state_json"));
     }
     let word: String = cells.get("role")?;
-    let role = [Role::Person, Role::Manager].into_iter().find(|role| role.word() == word);
-    Ok(Question {
+    let role = [OutreachRole::Person, OutreachRole::Manager].into_iter().find(|role| role.word() == word);
+    Ok(OutreachQuestion {
         id: cells.get("id")?,
         request: cells.get("request")?,
         account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },

@@ -46,7 +46,7 @@ async fn card_says(world: &World, card: &Message, words: &str) {
         .await;
 }
 
-async fn press(world: &World, user: &str, message: &Message, answer: &str) {
+async fn input(world: &World, user: &str, message: &Message, answer: &str) {
     let actions = message.actions();
     let action = actions.iter().find(|action| action.contains(answer)).expect("the button is there");
     world.slack.click(user, &message.ts, action).await.expect("it can be pressed");
@@ -101,15 +101,15 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
         assert!(!own.visible_text().contains(secret), "{secret}: {}", own.visible_text());
     }
     assert!(managers.visible_text().contains(ADA) && !managers.current().text.contains("<!channel>"));
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     let own = asked(&world, U_ADA, "You said: I still need this").await;
     assert_eq!(own.actions(), Vec::<String>::new());
-    press(&world, U_VIEWER, &managers, "left").await;
+    input(&world, U_VIEWER, &managers, "left").await;
     card_says(&world, &card, &format!("manager <@{U_VIEWER}>: has left")).await;
     // A manager may think again.
-    press(&world, U_VIEWER, &asked(&world, U_VIEWER, "You said: has left").await, "still_here").await;
+    input(&world, U_VIEWER, &asked(&world, U_VIEWER, "You said: has left").await, "still_here").await;
     card_says(&world, &card, &format!("manager <@{U_VIEWER}>: still working with us")).await;
     assert_eq!(world.audit_of(ADA), ["proposed", "person_answered", "person_answered", "person_answered"]);
     assert_eq!(world.changes_asked(), Vec::<String>::new());
@@ -127,13 +127,13 @@ async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_t
     let (world, card) = world_of_ada("ask_contractor = true").await;
     let own = asked(&world, U_ADA, "may be suspended").await;
     world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     world.told(U_ADA, "I can't find out from Slack who you are").await;
     assert_eq!(["input_refused", "person_answered"].map(|action| world.audited(action)), [1, 0]);
     let refused = world.audit().pop().expect("there are events");
     assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(1), Some(U_ADA)));
     world.slack.clear_faults();
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     world.nothing_else_is_wrong().await;
@@ -180,7 +180,7 @@ async fn a_manager_named_by_okta_id_gets_one_message_about_all_their_people() {
     assert!(text(&message).contains("contractors, 7 days."), "{}", text(&message));
     assert!(message.visible_text().contains(ADA) && message.visible_text().contains(BEN));
     assert_eq!(message.actions().len(), 4);
-    press(&world, U_VIEWER, &message, "still_here").await;
+    input(&world, U_VIEWER, &message, "still_here").await;
     card_says(&world, &card, "still working with us").await;
     assert_eq!(world.slack.direct_messages(U_VIEWER).len(), 1);
     world.nothing_else_is_wrong().await;
@@ -250,13 +250,13 @@ async fn only_the_recipient_under_the_address_that_was_asked_can_answer() {
     let own = asked(&world, U_ADA, "may be suspended").await;
     // Their address in Slack is another one now.
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", "other@ext.example").guest(), &[]);
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     world.told(U_ADA, "your answer was not recorded").await;
     assert_eq!((world.audited("person_answered"), world.audited("input_refused")), (0, 1));
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA).guest(), &[]);
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended").await;
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     let late = world.told(U_ADA, "This was decided before your answer came").await;
     let late = late.visible_text().replace('\n', "");
     assert!(late.contains("The account was suspended") && !late.contains(U_APPROVER), "{late}");
@@ -273,7 +273,7 @@ async fn a_lost_answer_and_a_crash_do_not_ask_twice() {
     let own = asked(&world, U_ADA, "may be suspended").await;
     world.kill_bot().await;
     world.start_bot().await;
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     world.advance(Duration::minutes(2));
     card_says(&world, &card, "says: I still need this").await;
     assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
@@ -342,7 +342,7 @@ async fn a_crash_around_any_call_asks_once() {
             world.start_bot().await;
             let own = asked(&world, U_ADA, "may be suspended").await;
             world.until("it is recorded", |world| asked_in(world) == 1).await;
-            press(&world, U_ADA, &own, "needed").await;
+            input(&world, U_ADA, &own, "needed").await;
             card_says(&world, &card, "says: I still need this").await;
             assert_eq!(world.slack.direct_messages(U_ADA).len(), 1, "{label} {moment:?}");
             world.nothing_else_is_wrong().await;
@@ -380,7 +380,7 @@ async fn a_manager_of_many_is_asked_about_all_of_them() {
     assert_eq!(messages.iter().map(buttons).sum::<usize>(), 20);
     world.kill_bot().await;
     world.start_bot().await;
-    press(&world, U_VIEWER, &messages[1], "left").await;
+    input(&world, U_VIEWER, &messages[1], "left").await;
     world.until("the answer", |world| world.audited("person_answered") == 1).await;
     assert_eq!(world.slack.direct_messages(U_VIEWER).len(), 2);
     world.nothing_else_is_wrong().await;
@@ -401,7 +401,7 @@ async fn a_message_whose_last_try_got_through_is_not_given_up() {
             asked_in(world) == 1
         })
         .await;
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     card_says(&world, &card, "says: I still need this").await;
     assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
     world.nothing_else_is_wrong().await;
@@ -411,7 +411,7 @@ async fn a_message_whose_last_try_got_through_is_not_given_up() {
 async fn a_press_on_the_card_as_it_was_before_an_answer_counts() {
     let (world, seen) = world_of_ada("ask_contractor = true").await;
     let own = asked(&world, U_ADA, "Do you still need it?").await;
-    press(&world, U_ADA, &own, "needed").await;
+    input(&world, U_ADA, &own, "needed").await;
     card_says(&world, &seen, "says: I still need this").await;
     let deny = seen.place("deny").expect("it was offered");
     world.slack.click(U_APPROVER, &seen.ts, &deny).await.expect("its block is still there");

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::Subject;
-use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::exemption::{End, Wish};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, RestorationState};
@@ -81,7 +81,7 @@ async fn what_began_under_a_clock_that_was_ahead_has_begun_and_what_was_to_start
     }
     let found = store.exemptions_in_force(POLICY, at(11)).await.unwrap();
     assert_eq!(found.into_keys().collect::<Vec<_>>(), [id("kim")], "the clock was set right");
-    let intend = Step::Intend { status_changed: None, evidence: None };
+    let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
     assert_eq!(store.step_candidate(request, 0, intend.clone(), at(11)).await.unwrap(), None);
     assert!(store.step_candidate(request, 1, intend, at(11)).await.unwrap().is_some());
 }
@@ -140,7 +140,7 @@ async fn an_exemption_that_comes_right_before_the_intent_stops_it() {
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
     grant(&store, "k", wish("kim", 0, 600)).await;
-    let intend = Step::Intend { status_changed: None, evidence: None };
+    let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
     assert_eq!(store.step_candidate(request, 0, intend.clone(), at(11)).await.unwrap(), None);
     assert!(store.step_candidate(request, 1, intend, at(11)).await.unwrap().is_some());
     let intents = actions(&store).await.into_iter().filter(|word| word == "suspension_intended").count();
@@ -172,14 +172,18 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     let other = store.ask_restoration("k2", restore("kim"), None, at(1)).await.unwrap();
     assert!(matches!(other, AskedFor::Already(before) if before.id == first));
     let step = |step| store.step_restoration(first, step, at(2));
-    assert_eq!(step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap(), None, "no intent yet");
+    assert_eq!(
+        step(restoration::RestoreStep::Confirm(Proof::by_call(None))).await.unwrap(),
+        None,
+        "no intent yet"
+    );
     assert_eq!(store.live_restorations().await.unwrap(), [first]);
     assert!(store.unsaid().await.unwrap().is_empty(), "what is due has no outcome to tell");
-    step(restoration::Step::Intend { status_changed: None, evidence: None }).await.unwrap().unwrap();
-    let done = step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap();
+    step(restoration::RestoreStep::Intend { status_changed: None, evidence: None }).await.unwrap().unwrap();
+    let done = step(restoration::RestoreStep::Confirm(Proof::by_call(None))).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
     assert_eq!(
-        step(restoration::Step::Intend { status_changed: None, evidence: None }).await.unwrap(),
+        step(restoration::RestoreStep::Intend { status_changed: None, evidence: None }).await.unwrap(),
         None,
         "it is done"
     );
@@ -225,7 +229,7 @@ async fn a_wish_that_nobody_had_gives_nobody_back() {
         let live = store.archivable(at(99_999), 1000).await.unwrap();
         assert!(live.iter().all(|event| event.action != "restore_asked"), "it is still to be held to it");
         bench.raw().execute_batch(by_hand).unwrap();
-        let intend = restoration::Step::Intend { status_changed: None, evidence: None };
+        let intend = restoration::RestoreStep::Intend { status_changed: None, evidence: None };
         assert_eq!(store.step_restoration(wish, intend, at(2)).await.unwrap(), None, "{by_hand}");
         assert_eq!(actions(&store).await.last().unwrap(), "restore_skipped");
         let row = store.restoration(wish).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::domain::audit::Action;
-use crate::domain::silence::{Kind, Nudge};
+use crate::domain::reminders::{Kind, Reminder};
 
 use super::audit::{self, AuditContext};
 use super::codec::time_text;
@@ -17,7 +17,7 @@ impl Store {
     pub async fn begin_nudge(
         &self,
         request: i64,
-        nudge: Nudge,
+        nudge: Reminder,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let stage = nudge.stage();
@@ -42,17 +42,17 @@ impl Store {
     }
 
     /// What was begun and is not known to have been told.
-    pub async fn begun_nudges(&self, request: i64) -> Result<Vec<Nudge>, StoreError> {
+    pub async fn begun_nudges(&self, request: i64) -> Result<Vec<Reminder>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT stage FROM nudge WHERE request = ?1 AND told_at IS NULL ORDER BY stage";
             let stages = tx.all(sql, params![request], |row| row.get::<String>(0))?;
-            Ok(stages.iter().filter_map(|stage| Nudge::of_stage(stage)).collect())
+            Ok(stages.iter().filter_map(|stage| Reminder::of_stage(stage)).collect())
         })
         .await
     }
 
     /// It was never told, and is not to be any more.
-    pub async fn forget_nudge(&self, request: i64, nudge: Nudge) -> Result<(), StoreError> {
+    pub async fn forget_nudge(&self, request: i64, nudge: Reminder) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "DELETE FROM nudge WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
             tx.run(sql, params![request, nudge.stage()]).map(drop)
@@ -64,7 +64,7 @@ impl Store {
     pub async fn nudge_told(
         &self,
         request: i64,
-        nudge: Nudge,
+        nudge: Reminder,
         to: Vec<String>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use serde_json::json;
 
-use crate::domain::settings::{People, Silence};
+use crate::domain::settings::{People, Reminders};
 
 use super::duration;
 use super::report::quote;
@@ -14,10 +14,14 @@ use super::values::{group, texts_like};
 const REMINDERS_MAX: usize = 5;
 
 /// Reads `remind_before`, `remind`, `escalate_before` and `escalate_to`.
-pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_within: Duration) -> Silence {
-    let remind_before = remind_before(section, answer_within);
+pub(super) fn read(
+    section: &Section<'_>,
+    approvers: Option<&People>,
+    approval_timeout: Duration,
+) -> Reminders {
+    let remind_before = remind_before(section, approval_timeout);
     let remind = people(section, "remind", "policy.remind");
-    let escalate_before = escalate_before(section, answer_within);
+    let escalate_before = escalate_before(section, approval_timeout);
     let escalate_to = people(section, "escalate_to", "policy.escalate_to");
     if remind.is_some() && remind_before.is_empty() {
         let advice = "nobody is reminded; set remind_before, such as [\"4h\", \"1h\"]";
@@ -34,7 +38,7 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
         }
         _ => {}
     }
-    Silence {
+    Reminders {
         remind_before,
         // Those who are named: a whole channel is never notified.
         remind: remind
@@ -44,7 +48,7 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
     }
 }
 
-fn remind_before(section: &Section<'_>, answer_within: Duration) -> Vec<Duration> {
+fn remind_before(section: &Section<'_>, approval_timeout: Duration) -> Vec<Duration> {
     const KEY: &str = "remind_before";
     let found = section.list(KEY);
     section.looks_like(KEY, texts_like(duration::PATTERN));
@@ -54,18 +58,18 @@ fn remind_before(section: &Section<'_>, answer_within: Duration) -> Vec<Duration
         section.problem(found[0].at, &message);
     }
     let mut times: Vec<Duration> =
-        found.iter().filter_map(|found| before(section, KEY, found, answer_within)).collect();
+        found.iter().filter_map(|found| before(section, KEY, found, approval_timeout)).collect();
     times.sort_unstable();
     times.dedup();
     times.reverse();
     times
 }
 
-fn escalate_before(section: &Section<'_>, answer_within: Duration) -> Option<Duration> {
+fn escalate_before(section: &Section<'_>, approval_timeout: Duration) -> Option<Duration> {
     const KEY: &str = "escalate_before";
     let written = section.text(KEY);
     section.looks_like(KEY, json!({ "pattern": duration::PATTERN }));
-    before(section, KEY, &written?, answer_within)
+    before(section, KEY, &written?, approval_timeout)
 }
 
 /// So long before the deadline; the question must stand by then, or the moment never comes.
@@ -73,12 +77,11 @@ fn before(
     section: &Section<'_>,
     key: &str,
     found: &Found<String>,
-    answer_within: Duration,
+    approval_timeout: Duration,
 ) -> Option<Duration> {
-    let read = duration::parse(&found.value).filter(|read| *read < answer_within);
+    let read = duration::parse(&found.value).filter(|read| *read < approval_timeout);
     if read.is_none() {
-        let rule =
-            "but must be a duration such as \"1h\", shorter than answer_within: how long before the deadline";
+        let rule = "but must be a duration such as \"1h\", shorter than approval_timeout: how long before the deadline";
         section.problem(found.at, &format!("{key} has {}, {rule}", quote(&found.value)));
     }
     read

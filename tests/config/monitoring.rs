@@ -1,23 +1,23 @@
-//! The keys of `[watch]`.
+//! The keys of `[monitoring]`.
 
 use secrecy::ExposeSecret;
 
 use super::{GOOD, HEARTBEAT, TOKENS, bad, good, parse};
 
 fn with(line: &str) -> String {
-    format!("{GOOD}[watch]\n{line}\n")
+    format!("{GOOD}[monitoring]\n{line}\n")
 }
 
 #[test]
 fn nothing_listens_or_is_called_by_default() {
-    let watch = good(GOOD).watch;
+    let watch = good(GOOD).monitoring;
     assert!(watch.http.is_none() && watch.heartbeat.is_none(), "{watch:?}");
 }
 
 #[test]
 fn it_listens_on_this_machine_only() {
     for address in ["127.0.0.1:9464", "[::1]:9464", "127.9.9.9:1"] {
-        let watch = good(&with(&format!("http = \"{address}\""))).watch;
+        let watch = good(&with(&format!("http = \"{address}\""))).monitoring;
         assert_eq!(watch.http.expect("it listens").to_string(), address);
     }
     let machine = "but must be of this machine alone, such as \"127.0.0.1:9464\": it asks for no password; to look \
@@ -48,7 +48,7 @@ fn the_heartbeat_is_a_secret_from_a_file_or_the_environment() {
         (parse(&file, &variables).expect("the environment overrides the file"), local),
     ] {
         assert!(!format!("{config:?}").contains("canary"), "{config:?}");
-        assert_eq!(config.watch.heartbeat.expect("it was given").expose_secret(), address);
+        assert_eq!(config.monitoring.heartbeat.expect("it was given").expose_secret(), address);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A word such as `2026-10`, `yesterday` or `last quarter` names a stretch of civil time: midnight to midnight in the
 //! zone, so a day that daylight saving makes shorter or longer is still that day. `since` begins where the stretch
-//! begins, `until` ends where it ends (a day counts whole), a [`Period`] is the stretch itself. Nothing is guessed: what
+//! begins, `until` ends where it ends (a day counts whole), a [`DateRange`] is the stretch itself. Nothing is guessed: what
 //! is not understood, or can be read in two ways, is a [`Misread`], and [`UNDERSTOOD`] says what is understood.
 //!
 //! The crates that read such dates (`dateparser`, `interim`, `chrono-english`) decide `03/04` and `next friday` for the
@@ -58,7 +58,7 @@ pub enum Misread {
 
 /// A stretch of time: from `since` on, and before `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
+pub struct DateRange {
     /// Where it begins.
     pub since: DateTime<Utc>,
     /// Where it ends; not part of it.
@@ -151,7 +151,7 @@ pub fn looks_like_a_length<W: AsRef<str>>(words: &[W]) -> bool {
 }
 
 /// A stretch of the past: one date, or two with "to", ".." or "until" between them. What has not passed yet is cut off.
-pub fn period(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Period, Misread> {
+pub fn period(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateRange, Misread> {
     let text = text.trim().to_lowercase();
     let bare = ["from ", "since "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
     let (from, to) = [" to ", "..", " until ", " till "]
@@ -170,7 +170,7 @@ pub fn period(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Period, Misrea
     if ends <= begins {
         return Err(Misread::Backwards(text));
     }
-    Ok(Period { since: begins, until: ends.min(now) })
+    Ok(DateRange { since: begins, until: ends.min(now) })
 }
 
 fn join<W: AsRef<str>>(words: &[W]) -> String {

@@ -1,9 +1,9 @@
 //! What is told while nobody answers: when, once, and never after a decision.
 
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::domain::reminders::{Kind, Reminder, due, next_at};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
-use inactive_contractors::domain::settings::Silence;
-use inactive_contractors::domain::silence::{Kind, Nudge, due, next_at};
+use inactive_contractors::domain::settings::Reminders;
 
 use super::fixture::{every_request_state, held, now, pending, person, request};
 
@@ -12,8 +12,12 @@ fn hours(count: i64) -> Duration {
 }
 
 /// Reminders four hours and one hour before, an escalation two hours before.
-fn silence() -> Silence {
-    Silence { remind_before: vec![hours(4), hours(1)], escalate_before: Some(hours(2)), ..Silence::default() }
+fn silence() -> Reminders {
+    Reminders {
+        remind_before: vec![hours(4), hours(1)],
+        escalate_before: Some(hours(2)),
+        ..Reminders::default()
+    }
 }
 
 fn at(request: &Request, before: i64) -> DateTime<Utc> {
@@ -51,7 +55,7 @@ fn only_who_waits_for_people_reminds_them() {
 
 #[test]
 fn a_moment_before_the_question_stood_never_comes() {
-    let request = Request { answer_within: hours(2), deadline: Some(now() + hours(2)), ..pending() };
+    let request = Request { approval_timeout: hours(2), deadline: Some(now() + hours(2)), ..pending() };
     assert_eq!(told(&request, now() + Duration::seconds(1)), []);
     assert_eq!(told(&request, at(&request, 1)), [(Kind::Reminder, 1)]);
 }
@@ -59,10 +63,10 @@ fn a_moment_before_the_question_stood_never_comes() {
 #[test]
 fn what_was_told_is_known_again_by_its_stage() {
     for nudge in due(&silence(), &pending(), at(&pending(), 1)) {
-        assert_eq!(Nudge::of_stage(&nudge.stage()), Some(nudge));
+        assert_eq!(Reminder::of_stage(&nudge.stage()), Some(nudge));
     }
     for other in ["", "reminder", "reminder:soon", "farewell:2026-11-23T08:00:00Z"] {
-        assert_eq!(Nudge::of_stage(other), None, "{other}");
+        assert_eq!(Reminder::of_stage(other), None, "{other}");
     }
 }
 

@@ -3,19 +3,19 @@
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Person, Subject};
 use inactive_contractors::domain::candidate::CandidateState;
-use inactive_contractors::domain::concern::{
-    Answer, Answered, Asking, LOOKUPS_MAX, Question, Refusal, answer, ask_at, is_own_address, look_up_again,
-    manager_of,
+use inactive_contractors::domain::outreach::{
+    Answered, Asking, LOOKUPS_MAX, OutreachAnswer, OutreachQuestion, Refusal, answer, ask_at, is_own_address,
+    look_up_again, manager_of,
 };
 use inactive_contractors::domain::request::{Request, RequestState};
-use inactive_contractors::domain::snapshot::Shown;
-use inactive_contractors::domain::template::{Ask, Role};
+use inactive_contractors::domain::snapshot::CandidateSnapshot;
+use inactive_contractors::domain::template::{Outreach, OutreachRole};
 
 use super::fixture::{candidate, every_request_state, now, pending, person, request};
 
-fn question(role: Role) -> Question {
+fn question(role: OutreachRole) -> OutreachQuestion {
     let shown = candidate(0, CandidateState::Proposed).shown;
-    Question {
+    OutreachQuestion {
         id: 1,
         request: 7,
         account: Subject { id: shown.id, login: shown.login },
@@ -31,7 +31,7 @@ fn question(role: Role) -> Question {
 
 #[test]
 fn people_are_asked_while_the_request_is_pending_and_its_card_stands() {
-    let at_once = Ask::default();
+    let at_once = Outreach::default();
     for state in every_request_state() {
         let asks = ask_at(&request(state.clone()), &at_once).is_some();
         assert_eq!(asks, state == RequestState::Pending { first: None }, "{state:?}");
@@ -39,35 +39,40 @@ fn people_are_asked_while_the_request_is_pending_and_its_card_stands() {
     assert_eq!(ask_at(&Request { deadline: None, ..pending() }, &at_once), None);
     assert_eq!(ask_at(&pending(), &at_once), Some(now()));
     for (hours, at) in [(4, 20), (24, 0), (48, 0)] {
-        let ask = Ask { before: Some(Duration::hours(hours)), ..Ask::default() };
+        let ask = Outreach { before: Some(Duration::hours(hours)), ..Outreach::default() };
         assert_eq!(ask_at(&pending(), &ask), Some(now() + Duration::hours(at)), "{hours} h before");
     }
 }
 
 #[test]
 fn an_answer_is_recorded_and_changes_no_request() {
-    let (state, event) = answer(&question(Role::Person), &pending(), &person("kim"), Answer::Needed, now())
-        .expect("it is theirs to give");
-    let answered = Answered { by: person("kim"), answer: Answer::Needed, at: now() };
+    let (state, event) =
+        answer(&question(OutreachRole::Person), &pending(), &person("kim"), OutreachAnswer::Needed, now())
+            .expect("it is theirs to give");
+    let answered = Answered { by: person("kim"), answer: OutreachAnswer::Needed, at: now() };
     assert_eq!(state.answered(), Some(&answered));
     assert_eq!((event.action, event.detail["answer"].as_str()), (Action::PersonAnswered, Some("needed")));
 }
 
 #[test]
 fn only_the_recipient_can_answer_and_only_what_they_were_asked() {
-    let asked = question(Role::Person);
-    let give = |question: &Question, by: &Person, what| answer(question, &pending(), by, what, now()).err();
+    let asked = question(OutreachRole::Person);
+    let give =
+        |question: &OutreachQuestion, by: &Person, what| answer(question, &pending(), by, what, now()).err();
     let other_address = Person { email: Some("other@firm.example".into()), ..person("kim") };
     let no_address = Person { email: None, ..person("kim") };
     let same_address = Person { email: person("kim").email, ..person("bob") };
     for by in [person("bob"), other_address, no_address, same_address] {
-        assert_eq!(give(&asked, &by, Answer::Needed), Some(Refusal::NotYours), "{by:?}");
+        assert_eq!(give(&asked, &by, OutreachAnswer::Needed), Some(Refusal::NotYours), "{by:?}");
     }
-    assert_eq!(give(&asked, &person("kim"), Answer::Left), Some(Refusal::DoesNotFit));
-    assert_eq!(give(&question(Role::Manager), &person("kim"), Answer::Needed), Some(Refusal::DoesNotFit));
+    assert_eq!(give(&asked, &person("kim"), OutreachAnswer::Left), Some(Refusal::DoesNotFit));
+    assert_eq!(
+        give(&question(OutreachRole::Manager), &person("kim"), OutreachAnswer::Needed),
+        Some(Refusal::DoesNotFit)
+    );
     for state in [Asking::NEW, Asking::NotFound, Asking::Failed { error: "E".into() }] {
-        let unasked = Question { state, ..question(Role::Person) };
-        assert_eq!(give(&unasked, &person("kim"), Answer::Needed), Some(Refusal::DoesNotFit));
+        let unasked = OutreachQuestion { state, ..question(OutreachRole::Person) };
+        assert_eq!(give(&unasked, &person("kim"), OutreachAnswer::Needed), Some(Refusal::DoesNotFit));
     }
 }
 
@@ -77,17 +82,19 @@ fn an_answer_counts_until_the_end_and_the_last_word_stands() {
     for state in
         every_request_state().into_iter().filter(|state| *state != RequestState::Pending { first: None })
     {
-        let late = answer(&question(Role::Person), &request(state), &by, Answer::Needed, now());
+        let late =
+            answer(&question(OutreachRole::Person), &request(state), &by, OutreachAnswer::Needed, now());
         assert_eq!(late.err(), Some(Refusal::Over));
     }
     let deadline = pending().deadline.expect("it has one");
-    let late = answer(&question(Role::Person), &pending(), &by, Answer::Needed, deadline);
+    let late = answer(&question(OutreachRole::Person), &pending(), &by, OutreachAnswer::Needed, deadline);
     assert_eq!(late.err(), Some(Refusal::Over));
-    let (state, _) = answer(&question(Role::Manager), &pending(), &by, Answer::Left, now()).expect("fits");
-    let again = Question { state, ..question(Role::Manager) };
-    let same = answer(&again, &pending(), &by, Answer::Left, now()).err();
-    assert!(matches!(same, Some(Refusal::Same(before)) if before.answer == Answer::Left));
-    assert!(answer(&again, &pending(), &by, Answer::StillHere, now()).is_ok());
+    let (state, _) =
+        answer(&question(OutreachRole::Manager), &pending(), &by, OutreachAnswer::Left, now()).expect("fits");
+    let again = OutreachQuestion { state, ..question(OutreachRole::Manager) };
+    let same = answer(&again, &pending(), &by, OutreachAnswer::Left, now()).err();
+    assert!(matches!(same, Some(Refusal::Same(before)) if before.answer == OutreachAnswer::Left));
+    assert!(answer(&again, &pending(), &by, OutreachAnswer::StillHere, now()).is_ok());
 }
 
 #[test]
@@ -105,9 +112,9 @@ fn a_look_up_that_fails_is_tried_again_less_and_less_often_and_then_given_up() {
 fn the_manager_is_whoever_the_directory_identifies_best_and_never_oneself() {
     let shown = candidate(0, CandidateState::Proposed).shown;
     assert_eq!(manager_of(&shown), None);
-    let by_name = Shown { manager: Some("Bo Li".into()), ..shown };
+    let by_name = CandidateSnapshot { manager: Some("Bo Li".into()), ..shown };
     assert_eq!(manager_of(&by_name), Some("Bo Li"));
-    let by_id = Shown { manager_id: Some(" 00u7 ".into()), ..by_name.clone() };
+    let by_id = CandidateSnapshot { manager_id: Some(" 00u7 ".into()), ..by_name.clone() };
     assert_eq!(manager_of(&by_id), Some("00u7"));
     assert!(
         is_own_address(&by_name, "C0@mail.example") && is_own_address(&by_name, "c0@contractors.EXAMPLE")

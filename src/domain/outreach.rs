@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::backoff;
 use super::fold::same;
 use super::request::{Request, RequestState};
-use super::snapshot::Shown;
-use super::template::{Ask, Role};
-use super::waiting;
+use super::snapshot::CandidateSnapshot;
+use super::template::{Outreach, OutreachRole};
 
 /// A look-up that fails is tried so often.
 pub const LOOKUPS_MAX: u32 = 5;
@@ -20,7 +20,7 @@ pub const LOOKUPS_MAX: u32 = 5;
 /// What they say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum OutreachAnswer {
     /// The person: I still need this.
     Needed,
     /// The manager: still working with us.
@@ -29,25 +29,27 @@ pub enum Answer {
     Left,
 }
 
-impl Answer {
+impl OutreachAnswer {
     /// The word that a button carries.
     pub fn word(self) -> &'static str {
         match self {
-            Answer::Needed => "needed",
-            Answer::StillHere => "still_here",
-            Answer::Left => "left",
+            OutreachAnswer::Needed => "needed",
+            OutreachAnswer::StillHere => "still_here",
+            OutreachAnswer::Left => "left",
         }
     }
 
     /// The answer that a button's word means.
-    pub fn of(word: &str) -> Option<Answer> {
-        [Answer::Needed, Answer::StillHere, Answer::Left].into_iter().find(|answer| answer.word() == word)
+    pub fn of(word: &str) -> Option<OutreachAnswer> {
+        [OutreachAnswer::Needed, OutreachAnswer::StillHere, OutreachAnswer::Left]
+            .into_iter()
+            .find(|answer| answer.word() == word)
     }
 
-    fn fits(self, role: Role) -> bool {
+    fn fits(self, role: OutreachRole) -> bool {
         match self {
-            Answer::Needed => role == Role::Person,
-            Answer::StillHere | Answer::Left => role == Role::Manager,
+            OutreachAnswer::Needed => role == OutreachRole::Person,
+            OutreachAnswer::StillHere | OutreachAnswer::Left => role == OutreachRole::Manager,
         }
     }
 }
@@ -58,7 +60,7 @@ pub struct Answered {
     /// By whom.
     pub by: Person,
     /// What.
-    pub answer: Answer,
+    pub answer: OutreachAnswer,
     /// When their click was received.
     pub at: DateTime<Utc>,
 }
@@ -135,7 +137,7 @@ impl Asking {
 
 /// What one person is asked about one account of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct OutreachQuestion {
     /// Never reused.
     pub id: i64,
     /// The request.
@@ -143,27 +145,27 @@ pub struct Question {
     /// The account.
     pub account: Subject,
     /// As what they are asked.
-    pub role: Role,
+    pub role: OutreachRole,
     /// Where it stands.
     pub state: Asking,
 }
 
 /// When the people concerned are to be asked. `None` while nobody is, or once the request is decided.
-pub fn ask_at(request: &Request, ask: &Ask) -> Option<DateTime<Utc>> {
+pub fn ask_at(request: &Request, ask: &Outreach) -> Option<DateTime<Utc>> {
     // Before the card stands there is no deadline to name, and nothing to answer to.
     let deadline = request.deadline.filter(|_| matches!(request.state, RequestState::Pending { .. }))?;
-    let stands_since = deadline - request.answer_within;
+    let stands_since = deadline - request.approval_timeout;
     Some(ask.before.map_or(stands_since, |before| (deadline - before).max(stands_since)))
 }
 
 /// What the directory has of the manager: an address, a login or an id if it has one, or else whatever there is.
-pub fn manager_of(shown: &Shown) -> Option<&str> {
+pub fn manager_of(shown: &CandidateSnapshot) -> Option<&str> {
     let named = [&shown.manager_id, &shown.manager].into_iter().flatten();
     named.map(|named| named.trim()).find(|named| !named.is_empty())
 }
 
 /// Whether the address is the account's own: nobody vouches for themselves.
-pub fn is_own_address(shown: &Shown, address: &str) -> bool {
+pub fn is_own_address(shown: &CandidateSnapshot, address: &str) -> bool {
     same(&shown.login, address) || shown.email.as_deref().is_some_and(|email| same(email, address))
 }
 
@@ -175,7 +177,7 @@ pub fn look_up_again(attempts: u32, error: String, now: DateTime<Utc>) -> Asking
     }
     Asking::Due {
         attempts,
-        not_before: Some(now + waiting::doubled(Duration::seconds(5), attempts, waiting::LONGEST)),
+        not_before: Some(now + backoff::doubled(Duration::seconds(5), attempts, backoff::LONGEST)),
     }
 }
 
@@ -197,10 +199,10 @@ pub enum Refusal {
 /// What an answer does: the state after it, with its audit event. A person may answer otherwise as long as the request
 /// waits; the last word stands, and each is in the audit trail.
 pub fn answer(
-    question: &Question,
+    question: &OutreachQuestion,
     request: &Request,
     by: &Person,
-    answer: Answer,
+    answer: OutreachAnswer,
     at: DateTime<Utc>,
 ) -> Result<(Asking, Draft), Refusal> {
     let (user, address, asked_at, answered) = match &question.state {

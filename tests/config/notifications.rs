@@ -1,8 +1,8 @@
 //! The keys of the digest and of the people concerned.
 
 use chrono::Duration;
-use inactive_contractors::domain::settings::Period;
-use inactive_contractors::domain::template::{Field, Piece, Role};
+use inactive_contractors::domain::settings::DigestPeriod;
+use inactive_contractors::domain::template::{Field, OutreachRole, Piece};
 
 use super::{GOOD, bad_line, good};
 
@@ -15,10 +15,10 @@ fn nobody_is_told_or_asked_by_default() {
 #[test]
 fn a_digest_comes_at_a_civil_time_in_the_policys_zone() {
     for (lines, period, cron) in [
-        ("digest = \"weekly\"", Period::Weekly, "0 9 * * 1"),
-        ("digest = \"weekly\"\ndigest_at = \"sun 17:45\"", Period::Weekly, "45 17 * * 0"),
-        ("digest = \"monthly\"", Period::Monthly, "0 9 1 * *"),
-        ("digest = \"monthly\"\ndigest_at = \"28 00:00\"", Period::Monthly, "0 0 28 * *"),
+        ("digest = \"weekly\"", DigestPeriod::Weekly, "0 9 * * 1"),
+        ("digest = \"weekly\"\ndigest_at = \"sun 17:45\"", DigestPeriod::Weekly, "45 17 * * 0"),
+        ("digest = \"monthly\"", DigestPeriod::Monthly, "0 9 1 * *"),
+        ("digest = \"monthly\"\ndigest_at = \"28 00:00\"", DigestPeriod::Monthly, "0 0 28 * *"),
     ] {
         let policy = good(&format!("{GOOD}time_zone = \"Europe/Berlin\"\n{lines}")).policies.remove(0);
         let digest = policy.digest.expect("there is one");
@@ -31,7 +31,10 @@ fn a_digest_comes_at_a_civil_time_in_the_policys_zone() {
 fn people_concerned_are_asked_in_the_configured_words() {
     let keys = "ask_contractor = true\nask_manager = true\nask_before = \"4h\"\nask_contractor_text = \"Hi {name}: {days}\"";
     let ask = good(&format!("{GOOD}{keys}")).policies.remove(0).ask;
-    assert_eq!((ask.roles(), ask.before), (vec![Role::Person, Role::Manager], Some(Duration::hours(4))));
+    assert_eq!(
+        (ask.roles(), ask.before),
+        (vec![OutreachRole::Person, OutreachRole::Manager], Some(Duration::hours(4)))
+    );
     let pieces = ask.contractor.expect("they are asked").0;
     let expected = [
         Piece::Words("Hi ".into()),

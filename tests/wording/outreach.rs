@@ -7,12 +7,12 @@ use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
-use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question, Refusal};
 use inactive_contractors::domain::digest::Tally;
+use inactive_contractors::domain::outreach::{Answered, Asking, OutreachAnswer, OutreachQuestion, Refusal};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
-use inactive_contractors::domain::settings::Period;
-use inactive_contractors::domain::template::{Role, Template, WORDING_MAX};
+use inactive_contractors::domain::settings::DigestPeriod;
+use inactive_contractors::domain::template::{OutreachRole, Template, WORDING_MAX};
 use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
@@ -22,13 +22,13 @@ use crate::desk::{Desk, compare};
 use crate::fixture::{days, policy, request};
 use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
 
-fn question(candidate: &Candidate, role: Role, state: Asking) -> Question {
+fn question(candidate: &Candidate, role: OutreachRole, state: Asking) -> OutreachQuestion {
     let shown = &candidate.shown;
     let account = Subject { id: shown.id.clone(), login: shown.login.clone() };
-    Question { id: i64::from(candidate.position), request: 7, account, role, state }
+    OutreachQuestion { id: i64::from(candidate.position), request: 7, account, role, state }
 }
 
-fn asked(answer: Option<(Person, Answer)>) -> Asking {
+fn asked(answer: Option<(Person, OutreachAnswer)>) -> Asking {
     Asking::Asked {
         user: "U0ALICE".into(),
         address: "alice@firm.example".into(),
@@ -38,10 +38,10 @@ fn asked(answer: Option<(Person, Answer)>) -> Asking {
 }
 
 /// One of each state, by turns.
-fn states(role: Role) -> Vec<Asking> {
+fn states(role: OutreachRole) -> Vec<Asking> {
     let answers = match role {
-        Role::Person => [Answer::Needed, Answer::Needed],
-        Role::Manager => [Answer::StillHere, Answer::Left],
+        OutreachRole::Person => [OutreachAnswer::Needed, OutreachAnswer::Needed],
+        OutreachRole::Manager => [OutreachAnswer::StillHere, OutreachAnswer::Left],
     };
     let mut states = vec![
         Asking::NEW,
@@ -65,11 +65,14 @@ async fn each_is_asked_about_their_own_and_a_manager_about_all() {
     let words = wording("Hello {name}, {days}, {policy}, {deadline} <!channel> *x*");
     let candidates = crowd(9);
     let mut said = String::new();
-    for (role, states) in [(Role::Person, states(Role::Person)), (Role::Manager, states(Role::Manager))] {
+    for (role, states) in [
+        (OutreachRole::Person, states(OutreachRole::Person)),
+        (OutreachRole::Manager, states(OutreachRole::Manager)),
+    ] {
         let questions: Vec<_> =
             candidates.iter().zip(states).map(|(one, state)| question(one, role, state)).collect();
         let mut about: Vec<_> = questions.iter().zip(&candidates).collect();
-        if role == Role::Person {
+        if role == OutreachRole::Person {
             about = about.split_off(2);
         }
         let message = Message { request: &request, role, wording: &words, name: NAMES[4], about };
@@ -86,9 +89,11 @@ async fn the_longest_question_fits() {
     let request = request(RequestState::pending());
     let words = wording(&"w".repeat(WORDING_MAX));
     let candidates = long_crowd(u32::try_from(outreach::PEOPLE_MAX).expect("a small number"));
-    let questions: Vec<_> = candidates.iter().map(|one| question(one, Role::Manager, asked(None))).collect();
+    let questions: Vec<_> =
+        candidates.iter().map(|one| question(one, OutreachRole::Manager, asked(None))).collect();
     let about = questions.iter().zip(&candidates).collect();
-    let message = Message { request: &request, role: Role::Manager, wording: &words, name: NAMES[0], about };
+    let message =
+        Message { request: &request, role: OutreachRole::Manager, wording: &words, name: NAMES[0], about };
     let said = desk.message(&outreach::message(&message)).await;
     assert_eq!(said.matches("[Still working with us]").count(), outreach::PEOPLE_MAX, "{said}");
     desk.close();
@@ -106,7 +111,8 @@ async fn the_card_says_what_they_said_and_nobody_is_left_out_for_it() {
                 .iter()
                 .map(move |one| question(one, role, states[one.position as usize % states.len()].clone()))
         };
-        let questions: Vec<_> = by_turns(Role::Person).chain(by_turns(Role::Manager)).collect();
+        let questions: Vec<_> =
+            by_turns(OutreachRole::Person).chain(by_turns(OutreachRole::Manager)).collect();
         let mut said = String::new();
         for page in 0..8 {
             let before = said.len();
@@ -128,11 +134,11 @@ async fn the_card_says_what_they_said_and_nobody_is_left_out_for_it() {
 fn shown(
     request: &Request,
     candidates: &[Candidate],
-    questions: &[Question],
+    questions: &[OutreachQuestion],
     page: usize,
 ) -> inactive_contractors::chat::Card {
     let policy = policy();
-    card::card(&card_view::View {
+    card::card(&card_view::CardView {
         questions,
         request,
         candidates,
@@ -159,10 +165,10 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let suspended = CandidateState::suspended(at(20), Confirmation::ByCall);
     let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5, status_changed: None };
     let kept = CandidateState::Kept { by: alice(), until: None };
-    let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]
+    let mut texts: Vec<Text> = [OutreachAnswer::Needed, OutreachAnswer::StillHere, OutreachAnswer::Left]
         .map(|answer| outreach::thanks(&request(RequestState::pending()), answer))
         .into();
-    let before = Answered { by: alice(), answer: Answer::Needed, at: at(5) };
+    let before = Answered { by: alice(), answer: OutreachAnswer::Needed, at: at(5) };
     let refusals =
         [Refusal::NotYours, Refusal::DoesNotFit, Refusal::Same(before), Refusal::Repeated, Refusal::Over];
     let pending = request(RequestState::pending());
@@ -210,8 +216,10 @@ async fn a_digest_tells_numbers() {
         seconds_to_decide: vec![600, 7200, 90],
     };
     let mut said = String::new();
-    for (period, tally, open) in [(Period::Weekly, busy, 2), (Period::Monthly, Tally::default(), 0)] {
-        let view = digest::View {
+    for (period, tally, open) in
+        [(DigestPeriod::Weekly, busy, 2), (DigestPeriod::Monthly, Tally::default(), 0)]
+    {
+        let view = digest::DigestView {
             policy: "contractors",
             period,
             since: at(0) - days(7),

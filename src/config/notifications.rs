@@ -5,13 +5,13 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use crate::domain::nearest::nearest;
-use crate::domain::settings::{Digest, Period, Schedule};
-use crate::domain::template::{Ask, Template};
+use crate::domain::settings::{Digest, DigestPeriod, Schedule};
+use crate::domain::template::{Outreach, Template};
 
 use super::duration;
 use super::report::quote;
 use super::section::{Found, Section};
-use super::settings::{self, Shown};
+use super::settings::{self, SettingValue};
 
 /// What an account's person is asked, unless the configuration has other words.
 const CONTRACTOR_TEXT: &str =
@@ -29,7 +29,8 @@ const LAST_DAY: u32 = 28;
 pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
     let period = section.text("digest");
     let at = section.text("digest_at");
-    section.looks_like("digest", json!({ "enum": [Period::Weekly.word(), Period::Monthly.word()] }));
+    section
+        .looks_like("digest", json!({ "enum": [DigestPeriod::Weekly.word(), DigestPeriod::Monthly.word()] }));
     section
         .looks_like("digest_at", json!({ "pattern": "^([A-Za-z]{3}|[0-9]{1,2}) +[0-9]{1,2}:[0-9]{1,2}$" }));
     let Some(Found { value, at: place }) = period else {
@@ -38,7 +39,9 @@ pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
         }
         return None;
     };
-    let Some(period) = [Period::Weekly, Period::Monthly].into_iter().find(|one| one.word() == value) else {
+    let Some(period) =
+        [DigestPeriod::Weekly, DigestPeriod::Monthly].into_iter().find(|one| one.word() == value)
+    else {
         let hint = match nearest(&value, ["weekly", "monthly"]) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "leave it out for none".to_owned(),
@@ -48,17 +51,17 @@ pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
         return None;
     };
     let default = match period {
-        Period::Weekly => "Mon 09:00",
-        Period::Monthly => "1 09:00",
+        DigestPeriod::Weekly => "Mon 09:00",
+        DigestPeriod::Monthly => "1 09:00",
     };
     let at = at.unwrap_or_else(|| {
-        section.settled("digest_at", Shown::Value(default.into()), settings::DEFAULT);
+        section.settled("digest_at", SettingValue::Value(default.into()), settings::DEFAULT);
         Found { value: default.to_owned(), at: place }
     });
     let Some(cron) = cron(period, &at.value) else {
         let how = match period {
-            Period::Weekly => "a day and a time such as \"Mon 09:00\"".to_owned(),
-            Period::Monthly => format!("a day from 1 to {LAST_DAY} and a time such as \"1 09:00\""),
+            DigestPeriod::Weekly => "a day and a time such as \"Mon 09:00\"".to_owned(),
+            DigestPeriod::Monthly => format!("a day from 1 to {LAST_DAY} and a time such as \"1 09:00\""),
         };
         let wrong =
             format!("digest_at is {}, but a {} digest comes at {how}", quote(&at.value), period.word());
@@ -69,16 +72,16 @@ pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
 }
 
 /// "Mon 09:00" or "1 09:00" as five cron fields.
-fn cron(period: Period, text: &str) -> Option<String> {
+fn cron(period: DigestPeriod, text: &str) -> Option<String> {
     let (day, time) = text.split_once(' ')?;
     let time = NaiveTime::parse_from_str(time.trim(), "%H:%M").ok()?;
     let (minute, hour) = (time.minute(), time.hour());
     match period {
-        Period::Weekly => {
+        DigestPeriod::Weekly => {
             let day = DAYS.iter().position(|name| name.eq_ignore_ascii_case(day))?;
             Some(format!("{minute} {hour} * * {day}"))
         }
-        Period::Monthly => {
+        DigestPeriod::Monthly => {
             let day: u32 = day.parse().ok().filter(|day| (1..=LAST_DAY).contains(day))?;
             Some(format!("{minute} {hour} {day} * *"))
         }
@@ -86,12 +89,12 @@ fn cron(period: Period, text: &str) -> Option<String> {
 }
 
 /// Reads the keys that begin with `ask_`.
-pub(super) fn ask(section: &Section<'_>) -> Ask {
+pub(super) fn ask(section: &Section<'_>) -> Outreach {
     let (contractor, manager) = (section.flag("ask_contractor", false), section.flag("ask_manager", false));
     let before = before(section);
     let contractor_text = wording(section, "ask_contractor_text", CONTRACTOR_TEXT);
     let manager_text = wording(section, "ask_manager_text", MANAGER_TEXT);
-    Ask {
+    Outreach {
         contractor: contractor_text.filter(|_| contractor),
         manager: manager_text.filter(|_| manager),
         before,
