@@ -103,8 +103,8 @@ impl Control {
         self.change(|traffic| traffic.calls.clear());
     }
 
-    /// The next call that matches `what` fails. `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is
-    /// looked for in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
+    /// The next call that matches `what` fails. `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is looked
+    /// for in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
     /// used up by one call, in the order given.
     pub fn fail_next(&self, what: &str, fault: Fault) {
         self.fail_times(what, 1, fault);

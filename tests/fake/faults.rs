@@ -24,7 +24,8 @@ pub enum Fault {
     BrokenBody,
     /// No answer ever comes; nothing takes effect.
     Hang,
-    /// 429 without any of the provider's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing takes effect.
+    /// 429 without any of the provider's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing
+    /// takes effect.
     BareRateLimit { retry_after_s: Option<u64> },
     /// The call takes effect; its answer comes whole, in small pieces, over so long.
     Drip(Duration),
@@ -56,7 +57,7 @@ impl Rule {
 
 /// Rules in the order they were given; the first that matches a call is used up by it.
 #[derive(Default)]
-pub struct Faults {
+pub(super) struct Faults {
     rules: VecDeque<Rule>,
     /// Those that met a call, in that order.
     struck: Vec<Fault>,

@@ -1,5 +1,6 @@
 //! What happens to every call, whichever the provider and the endpoint: it is recorded, passes the gate, fails if a
-//! fault waits for it, counts against a rate limit, is admitted or refused, and is answered with the provider's headers.
+//! fault waits for it, counts against a rate limit, is admitted or refused, and is answered with the provider's
+//! headers.
 
 use std::sync::Arc;
 
