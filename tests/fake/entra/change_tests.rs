@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::schema_tests::{ADA, check, client, tenant};
 use crate::fake::entra::{FakeEntra, Fault, Initiator, Person, Role};
+use crate::fake::gate::Moment;
 
 #[tokio::test]
 async fn a_block_takes_effect_once_and_is_in_the_ledger() {
@@ -33,21 +34,21 @@ async fn a_patch_changes_nothing_else_and_goes_by_the_id() {
     let tenant = tenant().await;
     let id = tenant.add(Person::contractor(ADA));
     let path = format!("/users/{id}");
-    let patch = |path: &str| tenant.request(Method::PATCH, path);
+    let change = |path: &str| tenant.request(Method::PATCH, path);
     for (body, status) in [
         (json!({ "accountEnabled": false, "jobTitle": "x" }), 403),
         (json!({ "accountEnabled": "false" }), 400),
         (json!({ "accountEnabled": null }), 400),
         (json!({}), 400),
     ] {
-        assert_eq!(check(patch(&path).json(&body)).await.status, status, "{body}");
+        assert_eq!(check(change(&path).json(&body)).await.status, status, "{body}");
     }
-    let untyped = patch(&path).body("{\"accountEnabled\":false}");
+    let untyped = change(&path).body("{\"accountEnabled\":false}");
     assert_eq!(check(untyped).await.status, 415);
-    let by_name = patch(&format!("/users/{ADA}")).json(&json!({ "accountEnabled": false }));
+    let by_name = change(&format!("/users/{ADA}")).json(&json!({ "accountEnabled": false }));
     assert_eq!(check(by_name).await.status, 400);
     let nobody =
-        patch("/users/00000000-0000-4000-8000-000000000000").json(&json!({ "accountEnabled": false }));
+        change("/users/00000000-0000-4000-8000-000000000000").json(&json!({ "accountEnabled": false }));
     assert_eq!(check(nobody).await.refusal(), (404, "Request_ResourceNotFound"));
     let bodiless = client().post(format!("{}/v1.0{path}/revokeSignInSessions", tenant.url()));
     assert_eq!(bodiless.send().await.expect("an answer").status().as_u16(), 411);
@@ -74,9 +75,14 @@ async fn permissions_alone_do_not_reach_the_privileged() {
         let answer = tenant.patch(id, false).await;
         assert_eq!(answer.refusal(), (403, "Authorization_RequestDenied"), "{id}");
     }
+    let once_synced = tenant.add(Person::contractor("mover@ext.example").mastered_elsewhere());
+    let answer = tenant.patch(&once_synced, false).await;
+    assert!(answer.status == 400 && answer.message().contains("originated within an external service"));
     let restricted = tenant.add(Person::contractor("unit@ext.example").restricted());
     let answer = tenant.patch(&restricted, false).await;
     assert!(answer.status == 403 && answer.message().contains("restricted management administrative unit"));
+    tenant.configure(|settings| settings.restricted_code = "Directory_ObjectRestricted");
+    assert_eq!(tenant.patch(&restricted, false).await.refusal(), (403, "Directory_ObjectRestricted"));
     let eligible = tenant.add(Person::contractor(ADA).eligible_for(Role::GlobalAdministrator));
     assert_eq!(tenant.patch(&eligible, false).await.status, 204, "an eligible role protects nobody");
     assert_eq!(tenant.blocked(), [ADA]);
@@ -166,6 +172,22 @@ async fn a_lost_answer_took_effect_and_a_refused_call_did_not() {
     tenant.fail_next("PATCH", Fault::Concurrency);
     let limited = check(patch(true)).await;
     assert_eq!((limited.status, limited.header("retry-after")), (429, None));
+}
+
+#[tokio::test]
+async fn the_gate_holds_a_call_before_or_after_it_takes_effect() {
+    for (moment, enabled) in [(Moment::Before, true), (Moment::After, false)] {
+        let tenant = tenant().await;
+        let id = tenant.add(Person::contractor(ADA));
+        tenant.gate.stop_at_label("entra PATCH /v1.0/users/{id}", 1, moment);
+        let patch = tenant.request(Method::PATCH, &format!("/users/{id}"));
+        let call = tokio::spawn(patch.json(&json!({ "accountEnabled": false })).send());
+        tenant.gate.stopped().await;
+        assert_eq!((tenant.enabled(ADA), tenant.patch_requests(ADA)), (enabled, 1));
+        tenant.gate.release();
+        assert_eq!(call.await.expect("the task").expect("an answer").status().as_u16(), 204);
+        tenant.entra.until("ada to be blocked", |entra| !entra.enabled(ADA)).await;
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ pub struct User {
     pub properties: Map<String, Value>,
     pub enabled: bool,
     pub agent: bool,
+    /// Every change of it is refused, though no property says so.
+    pub mastered_elsewhere: bool,
     pub sign_ins: Vec<SignIn>,
     /// Ids.
     pub manager: Option<String>,
@@ -152,6 +154,7 @@ impl Directory {
             properties,
             enabled: person.enabled,
             agent: person.agent,
+            mastered_elsewhere: person.mastered_elsewhere,
             sign_ins,
             manager,
             sponsors,

@@ -22,6 +22,7 @@ pub struct Person {
     pub(super) manager: Option<String>,
     pub(super) sponsors: Vec<String>,
     pub(super) agent: bool,
+    pub(super) mastered_elsewhere: bool,
     pub(super) guest_state: Option<(&'static str, Duration)>,
 }
 
@@ -48,6 +49,7 @@ impl Person {
             manager: None,
             sponsors: Vec::new(),
             agent: false,
+            mastered_elsewhere: false,
             guest_state: None,
         }
         .name(local_part, "Example")
@@ -185,6 +187,12 @@ impl Person {
     /// Synced from this domain of an on-premises AD.
     pub fn synced(self, domain: &str) -> Person {
         self.attribute("onPremisesSyncEnabled", true).attribute("onPremisesDomainName", domain)
+    }
+
+    /// Synced once and not any more, and still not the cloud's own: changes are refused, and no property says why.
+    pub fn mastered_elsewhere(mut self) -> Person {
+        self.mastered_elsewhere = true;
+        self.attribute("onPremisesSyncEnabled", false)
     }
 
     /// In a restricted management administrative unit.

@@ -23,6 +23,7 @@ pub fn client() -> Client {
 pub struct Tenant {
     pub entra: FakeEntra,
     pub clock: FakeClock,
+    pub gate: Gate,
     client: Client,
     token: std::sync::Mutex<String>,
 }
@@ -65,9 +66,9 @@ impl Answer {
 }
 
 pub async fn tenant() -> Tenant {
-    let clock = FakeClock::default();
-    let entra = FakeEntra::start(Gate::default(), clock.clone()).await;
-    let tenant = Tenant { entra, clock, client: client(), token: std::sync::Mutex::default() };
+    let (gate, clock) = (Gate::default(), FakeClock::default());
+    let entra = FakeEntra::start(gate.clone(), clock.clone()).await;
+    let tenant = Tenant { entra, clock, gate, client: client(), token: std::sync::Mutex::default() };
     tenant.sign_in_app().await;
     tenant
 }
@@ -270,7 +271,7 @@ fn compiled() -> (Schemas, BTreeMap<&'static str, SchemaIndex>) {
     (schemas, indexes)
 }
 
-/// Nothing but its properties, and OData's own words.
+/// Nothing but its properties, and `OData`'s own words.
 fn schema_of(resource: &str) -> Value {
     let mut all: Map<String, Value> =
         properties(resource).map(|(name, kind)| (name.to_owned(), schema_of_kind(kind))).collect();

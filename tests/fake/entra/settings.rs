@@ -54,6 +54,8 @@ pub struct Settings {
     pub sign_in_page: usize,
     /// A larger `$top` with sign-in dates is an error instead of cut in silence.
     pub refuse_large_sign_in_pages: bool,
+    /// Sign-in dates and the advanced parameters can't be had in one query.
+    pub sign_ins_refuse_advanced: bool,
     /// Each page is followed by an empty one that links to the next.
     pub empty_pages: bool,
     /// Links to next pages lead to this address instead of the fake's own.
@@ -77,6 +79,8 @@ pub struct Settings {
     pub audit_style: AuditStyle,
     /// The audit log leaves out which app it was, and names its service principal only.
     pub audit_hides_app_id: bool,
+    /// The code of the 403 for an account in a restricted unit, which no document names.
+    pub restricted_code: &'static str,
     /// A PATCH of a synced account is refused. Otherwise it takes effect until the next sync.
     pub synced_refuse: bool,
     /// After so long the sync has overwritten a change in the cloud.
@@ -95,6 +99,7 @@ impl Default for Settings {
             page_cap: usize::MAX,
             sign_in_page: 500,
             refuse_large_sign_in_pages: false,
+            sign_ins_refuse_advanced: false,
             empty_pages: false,
             link_base: None,
             page_life: Duration::hours(1),
@@ -107,6 +112,7 @@ impl Default for Settings {
             logs_need_directory: false,
             audit_style: AuditStyle::Named,
             audit_hides_app_id: false,
+            restricted_code: "Authorization_RequestDenied",
             synced_refuse: true,
             sync_every: Duration::minutes(30),
         }

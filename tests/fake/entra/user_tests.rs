@@ -105,6 +105,11 @@ async fn advanced_queries_fail_loudly_or_in_silence_without_their_parameters() {
     assert_eq!(counted.body["@odata.count"], json!(1));
     tenant.configure(|settings| settings.lost_count = true);
     assert!(tenant.advanced("/users", &[CONTRACTORS]).await.body.get("@odata.count").is_none());
+    assert_eq!(tenant.advanced("/users", &[CONTRACTORS, DATES]).await.status, 200);
+    tenant.configure(|settings| settings.sign_ins_refuse_advanced = true);
+    let both = tenant.advanced("/users", &[CONTRACTORS, DATES]).await;
+    assert_eq!(both.refusal(), (400, "Request_UnsupportedQuery"));
+    assert_eq!(tenant.get("/users", &[DATES]).await.status, 200);
     let request = tenant.request(Method::GET, "/users").header("ConsistencyLevel", "session");
     assert_eq!(check(request).await.status, 400);
 }
@@ -139,8 +144,8 @@ async fn only_what_is_selected_comes_and_the_context_names_it() {
     );
     assert!(list["value"][0].get("signInActivity").is_none());
     tenant.configure(|settings| settings.lost_projection.extend(["signInActivity".to_owned()]));
-    let lost = tenant.get("/users", &[DATES]).await.body;
-    assert!(lost["@odata.context"].as_str().is_some_and(|context| context.ends_with("#users(id)")));
+    let without = tenant.get("/users", &[DATES]).await.body;
+    assert!(without["@odata.context"].as_str().is_some_and(|context| context.ends_with("#users(id)")));
     for (select, status) in [("id,nosuch", 400), ("id,aboutMe", 501)] {
         assert_eq!(tenant.get("/users", &[("$select", select)]).await.status, status);
     }

@@ -108,6 +108,11 @@ pub async fn list(State(world): State<Shared>, asked: Asked) -> Reply {
     let with_sign_ins = names_sign_ins(select);
     if with_sign_ins {
         check_sign_in_dates(&asked.caller, &state.settings)?;
+        if query.eventual && state.settings.sign_ins_refuse_advanced {
+            return Err(GraphError::unsupported_query(
+                "signInActivity can't be selected in an advanced query.",
+            ));
+        }
     }
     let limit = page_size(&query, &state.settings, with_sign_ins)?;
     let Tenant { directory, settings, pages, reads, .. } = &mut *state;
@@ -187,10 +192,15 @@ fn wanted(body: &Value) -> Result<bool, GraphError> {
 fn check_target(state: &Tenant, caller: &Caller, user: &User) -> Result<(), GraphError> {
     let has_role = state.directory.assignments.iter().any(|one| one.principal == caller.object_id);
     if user.is("isManagementRestricted") {
-        return Err(GraphError::restricted());
+        return Err(GraphError::restricted(state.settings.restricted_code));
     }
     if state.directory.is_privileged(&user.id) && !has_role {
         return Err(GraphError::denied());
+    }
+    if user.mastered_elsewhere {
+        return Err(GraphError::bad_request(
+            "Unable to update the specified properties for objects that have originated within an external service.",
+        ));
     }
     if user.is("onPremisesSyncEnabled") && state.settings.synced_refuse {
         return Err(GraphError::bad_request(

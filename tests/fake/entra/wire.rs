@@ -56,10 +56,10 @@ impl GraphError {
         Self::new(403, "Authorization_RequestDenied", message)
     }
 
-    pub fn restricted() -> Self {
+    pub fn restricted(code: &str) -> Self {
         let message = "Insufficient privileges to complete the operation. Target object is a member of a restricted \
                        management administrative unit and can only be modified by administrators scoped to that unit.";
-        Self::new(403, "Authorization_RequestDenied", message)
+        Self::new(403, code, message)
     }
 
     pub fn report_permission(permission: &str) -> Self {
