@@ -286,7 +286,7 @@ impl FakeEntra {
         self.look(login, |_, user| user.changes.clone())
     }
 
-    /// When apps with a token of the fake's blocked the account with effect.
+    /// When the own app blocked the account with effect, by a call of the bot or by `set_enabled_by_own_app`.
     pub fn suspended_at(&self, login: &str) -> Vec<DateTime<Utc>> {
         self.changes_by_own_app(login, false)
     }
