@@ -91,6 +91,8 @@ impl Request<'_> {
             "client_secret",
             "client_assertion_type",
             "client_assertion",
+            // Microsoft's own libraries send it along.
+            "client_info",
         ];
         if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
             return invalid(9_002_313, &format!("The fake takes no parameter '{unknown}'."));
@@ -226,7 +228,7 @@ impl Request<'_> {
     }
 
     fn check_times(&self, claims: &Value) -> Result<(), TokenError> {
-        let time = |name: &str| claims[name].as_i64().and_then(|at| DateTime::from_timestamp(at, 0));
+        let time = |name: &str| numeric_date(&claims[name]);
         let text = format!(
             "Client assertion is not within its valid time range. Current time: {}, assertion valid from {}, expiry \
              time of assertion {}.",
@@ -266,8 +268,7 @@ impl Request<'_> {
             let text = "Assertion failed signature validation.";
             return Err(TokenError::new(401, "invalid_client", 50_013, text));
         }
-        let expires = claims["exp"].as_i64().and_then(|exp| DateTime::from_timestamp(exp, 0));
-        if expires.is_none_or(|expires| expires <= self.now) {
+        if numeric_date(&claims["exp"]).is_none_or(|expires| expires <= self.now) {
             let text = "Assertion is not within its valid time range.";
             return Err(TokenError::new(401, "invalid_client", 500_133, text));
         }
@@ -297,6 +298,13 @@ impl Request<'_> {
         let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "fake" });
         format!("{}.{}.{}", encode(&header), encode(&claims), random_text(64))
     }
+}
+
+/// A `NumericDate` of RFC 7519, which may have a fraction: MSAL's does.
+fn numeric_date(claim: &Value) -> Option<DateTime<Utc>> {
+    let number = claim.as_number()?.to_string();
+    let seconds = number.split('.').next()?.parse().ok()?;
+    DateTime::from_timestamp(seconds, 0)
 }
 
 /// How far two honest clocks may be apart.
