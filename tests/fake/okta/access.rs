@@ -6,10 +6,11 @@ use axum::http::{HeaderMap, HeaderName, header};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::super::wire::random_text;
 use super::directory::Directory;
-use super::jwt::{Proof, ProofTarget};
+use super::dpop::{Proof, ProofTarget};
 use super::log::Party;
-use super::wire::{ApiError, random_text};
+use super::wire::ApiError;
 
 pub const DPOP: HeaderName = HeaderName::from_static("dpop");
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

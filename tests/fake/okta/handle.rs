@@ -5,30 +5,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::sync::watch;
 
-use super::super::GUARD;
+use super::super::wire::random_text;
 use super::access::Client;
 use super::directory::User;
-use super::faults::Fault;
 use super::limits::Bucket;
 use super::log::Party;
 use super::person::{Person, PersonView, Status};
-use super::wire::random_text;
-use super::{Call, FakeOkta, State};
+use super::{FakeOkta, State};
 
 /// The org and its people.
 impl FakeOkta {
-    /// The org's address without a trailing slash, `http://127.0.0.1:port`.
-    pub fn url(&self) -> &str {
-        &self.world.base
-    }
-
-    /// The fake's time.
-    pub fn now(&self) -> DateTime<Utc> {
-        self.world.clock.now()
-    }
-
     /// Adds a person and returns their id. The login has to be new and the groups have to exist.
     pub fn add(&self, person: Person) -> String {
         self.change(|state, now| state.directory.add(person, now))
@@ -263,49 +250,8 @@ impl FakeOkta {
     }
 }
 
-/// Calls and failures.
+/// Limits and rights.
 impl FakeOkta {
-    /// All calls in order of arrival.
-    pub fn calls(&self) -> Vec<Call> {
-        self.world.lock().calls.clone()
-    }
-
-    pub fn forget_calls(&self) {
-        self.change(|state, _| state.calls.clear());
-    }
-
-    /// The next call that matches `what` fails. `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is
-    /// looked for in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
-    /// used up by one call, in the order given.
-    pub fn fail_next(&self, what: &str, fault: Fault) {
-        self.fail_times(what, 1, fault);
-    }
-
-    /// The next `times` matching calls fail.
-    pub fn fail_times(&self, what: &str, times: usize, fault: Fault) {
-        assert!(times > 0, "a fault for no call");
-        self.change(|state, _| state.faults.add(what, fault, Some(times)));
-    }
-
-    /// Every matching call fails until `clear_faults`.
-    pub fn fail_always(&self, what: &str, fault: Fault) {
-        self.change(|state, _| state.faults.add(what, fault, None));
-    }
-
-    pub fn clear_faults(&self) {
-        self.change(|state, _| state.faults.clear());
-    }
-
-    /// How many faults still wait for a call; a strict test ends with none.
-    pub fn waiting_faults(&self) -> usize {
-        self.world.lock().faults.len()
-    }
-
-    /// The faults that met a call, in that order.
-    pub fn faults_struck(&self) -> Vec<Fault> {
-        self.world.lock().faults.struck().to_vec()
-    }
-
     /// Sets how many calls a minute the bucket allows and starts its count again.
     pub fn set_rate_limit(&self, bucket: Bucket, per_minute: u32) {
         self.change(|state, _| state.limits.set(bucket, per_minute));
@@ -322,22 +268,9 @@ impl FakeOkta {
         self.change(|state, _| state.access.denied.remove(right));
     }
 
-    /// A counter that moves with every call and every change: for a page to follow.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.world.changes.subscribe()
-    }
-
     /// Returns as soon as `condition` holds; panics with `what` if it never does.
     pub async fn until(&self, what: &str, condition: impl Fn(&FakeOkta) -> bool) {
-        let mut changes = self.changes();
-        let wait = async {
-            while !condition(self) {
-                changes.changed().await.expect("the handle keeps the sender");
-            }
-        };
-        tokio::time::timeout(GUARD, wait)
-            .await
-            .unwrap_or_else(|_| panic!("waited without success for: {what}"));
+        self.wait_until(what, || condition(self)).await;
     }
 }
 
@@ -367,11 +300,6 @@ impl FakeOkta {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let client = Client { keys: public_keys, scopes };
         self.change(|state, _| state.access.clients.insert(client_id.to_owned(), client));
-    }
-
-    /// What every answer has as its `Date` from now on; the time, if nothing is said.
-    pub fn date_header(&self, text: Option<&str>) {
-        self.change(|state, _| state.date = text.map(str::to_owned));
     }
 
     /// Whether a token request without a `DPoP` proof is refused. A proof that comes anyway is checked, and

@@ -11,22 +11,18 @@
 //! | `handle.rs` | what a test or the sandbox does with the fake |
 //! | `changes.rs` | what the log says of who changed an account |
 //! | `person.rs`, `demo.rs` | seeding one person; seeding a believable org |
-//! | `damage.rs` | what a fault does to an answer |
-//! | `pipeline.rs` | what happens to every call: record, gate, fault, rights, rate limit, headers |
+//! | `pipeline.rs` | Okta's part of what happens to every call: rights, rate limit, headers |
 //! | `users.rs`, `groups.rs`, `log.rs`, `oauth.rs` | the endpoints |
-//! | `directory.rs`, `access.rs`, `limits.rs`, `faults.rs` | the state |
-//! | `query.rs`, `jwt.rs`, `wire.rs`, `connection.rs` | expressions, signatures, formats, sockets |
+//! | `directory.rs`, `access.rs`, `limits.rs` | the state |
+//! | `query.rs`, `dpop.rs`, `wire.rs` | expressions, proofs, formats |
 
 mod access;
 mod changes;
-mod connection;
-mod damage;
 mod demo;
 mod directory;
-mod faults;
+mod dpop;
 mod groups;
 mod handle;
-mod jwt;
 mod limits;
 mod log;
 mod oauth;
@@ -36,68 +32,49 @@ mod query;
 mod users;
 mod wire;
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
-
-use chrono::{DateTime, Utc};
-use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 #[allow(unused_imports, reason = "each test target uses a part of the fakes")]
 pub use self::{
     changes::StatusChange,
     demo::{BIG_ORG, Demo, seed_big_org, seed_demo},
-    faults::Fault,
     limits::Bucket,
     log::Party,
     person::{Person, PersonView, Status},
 };
+pub use super::control::Call;
+pub use super::faults::Fault;
 
 use super::clock::FakeClock;
+use super::control::Control;
 use super::gate::Gate;
-
-/// One call as it arrived. Credentials are not kept.
-#[derive(Clone, Debug, Serialize)]
-pub struct Call {
-    pub method: String,
-    /// Percent-encoded, without the query.
-    pub path: String,
-    /// Decoded: `search=status eq "ACTIVE"&limit=200`; empty if there is none.
-    pub query: String,
-    pub user_agent: Option<String>,
-    pub at: DateTime<Utc>,
-    /// The response's `X-Okta-Request-Id`.
-    pub request_id: String,
-}
+use super::pipeline::serve_on;
+use super::wire::random_text;
 
 #[derive(Default)]
 struct State {
     directory: directory::Directory,
     access: access::Access,
     limits: limits::Limits,
-    faults: faults::Faults,
-    calls: Vec<Call>,
-    /// What answers carry as their `Date`, if not the time.
-    date: Option<String>,
 }
 
 struct World {
-    gate: Gate,
-    clock: FakeClock,
-    /// `http://127.0.0.1:port`
-    base: String,
+    control: Control,
     state: Mutex<State>,
-    /// Counts changes; woken by every call and every move of the handle.
-    changes: watch::Sender<u64>,
 }
 
 impl World {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no call of the fake panics while it holds the state")
     }
+}
 
-    fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
+impl Deref for World {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        &self.control
     }
 }
 
@@ -110,23 +87,21 @@ pub struct FakeOkta {
     api_token: Arc<str>,
 }
 
+impl Deref for FakeOkta {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        &self.world.control
+    }
+}
+
 impl FakeOkta {
     /// Starts an org that holds one person, the service account that owns the API token.
     pub async fn start(gate: Gate, clock: FakeClock) -> FakeOkta {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        let world = Arc::new(World {
-            gate,
-            clock,
-            base: format!("http://{address}"),
-            state: Mutex::default(),
-            changes: watch::Sender::default(),
-        });
-        let service = pipeline::router(Arc::clone(&world))
-            .into_make_service_with_connect_info::<connection::Connection>();
-        let listener = connection::BreakableListener(listener);
-        tokio::spawn(async move { axum::serve(listener, service).await });
-        let api_token: Arc<str> = format!("00{}", wire::random_text(40)).into();
+        let (control, listener) = Control::bind(gate, clock).await;
+        let world = Arc::new(World { control, state: Mutex::default() });
+        serve_on(listener, &world, pipeline::router());
+        let api_token: Arc<str> = format!("00{}", random_text(40)).into();
         let okta = FakeOkta { world, api_token };
         okta.add_token_owner();
         okta

@@ -11,10 +11,12 @@ use axum::{Form, Json};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
+use super::super::jwt::{said, verified_claims};
+use super::super::wire::random_text;
 use super::Shared;
 use super::access::{Access, Client, DPOP, DPOP_NONCE, Issued, only_proof};
-use super::jwt::{Proof, ProofTarget, said, verified_claims};
-use super::wire::{ApiError, Reply, random_text};
+use super::dpop::{Proof, ProofTarget};
+use super::wire::{ApiError, Reply};
 
 /// An access token lives exactly one hour and can't be renewed.
 const TOKEN_LIFE: Duration = Duration::hours(1);

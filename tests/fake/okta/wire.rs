@@ -1,12 +1,14 @@
 //! Okta's way of saying things over HTTP: errors, `Link` headers, cursors, timestamps, query parameters.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
+
+use super::super::wire::{header_value, random_text, status_code};
 
 pub type Reply = Result<Response, ApiError>;
 
@@ -83,27 +85,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// What a gateway in front of Okta answers.
-pub fn gateway_page(status: u16) -> Response {
-    let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
-    (status_code(status), Html(page)).into_response()
-}
-
-pub fn status_code(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).expect("the fake and its tests use valid HTTP statuses")
-}
-
-pub fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("the fake writes printable header values")
-}
-
 /// `YYYY-MM-DDTHH:mm:ss.SSSZ`, as in every Okta object.
 pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-pub fn random_text(length: usize) -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
 }
 
 /// Query parameters, decoded.

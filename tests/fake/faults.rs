@@ -1,4 +1,4 @@
-//! Failures on demand: what goes wrong, for which calls, how often.
+//! Failures on demand: what goes wrong, for which calls, how often. They are the same for every provider.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,13 +6,15 @@ use std::time::Duration;
 /// One way in which a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This HTTP status with this `errorCode` (on the token endpoint: this `error`); nothing takes effect.
+    /// This HTTP status with this code of the provider's (on Okta's token endpoint: this `error`; on Entra's: this
+    /// `AADSTS` number); nothing takes effect.
     Status(u16, &'static str),
     /// This HTTP status with a gateway's HTML page; nothing takes effect.
     Html(u16),
-    /// 429 with `X-Rate-Limit-Remaining: 0` and a reset that many seconds from now; nothing takes effect.
+    /// 429 with the provider's word for when to come again: that many seconds from now. Nothing takes effect.
     RateLimited { reset_in_s: i64 },
-    /// The 429 of too many calls in flight: limit and remaining are both 0. Nothing takes effect.
+    /// The 429 of too many calls in flight: Okta's limit and remaining are both 0, Entra doesn't say when to come
+    /// again. Nothing takes effect.
     Concurrency,
     /// The connection closes; nothing takes effect.
     DropBefore,
@@ -22,7 +24,8 @@ pub enum Fault {
     BrokenBody,
     /// No answer ever comes; nothing takes effect.
     Hang,
-    /// 429 without any of Okta's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing takes effect.
+    /// 429 without any of the provider's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing
+    /// takes effect.
     BareRateLimit { retry_after_s: Option<u64> },
     /// The call takes effect; its answer comes whole, in small pieces, over so long.
     Drip(Duration),
@@ -34,7 +37,7 @@ pub enum Fault {
     Reset,
     /// The first page of the listing, whatever the cursor says.
     FirstPageAgain,
-    /// The call takes effect; a proxy takes the `Link` headers out of its answer.
+    /// The call takes effect; the link to the next page is missing in its answer.
     NoLinks,
 }
 
@@ -54,7 +57,7 @@ impl Rule {
 
 /// Rules in the order they were given; the first that matches a call is used up by it.
 #[derive(Default)]
-pub struct Faults {
+pub(super) struct Faults {
     rules: VecDeque<Rule>,
     /// Those that met a call, in that order.
     struck: Vec<Fault>,

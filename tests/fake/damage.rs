@@ -79,11 +79,12 @@ pub async fn garble(response: Response) -> Response {
     Response::from_parts(parts, Body::from(garbled))
 }
 
-/// The request as it was before anybody paged.
-pub fn without_cursor(mut request: Request) -> Request {
-    let query = request.uri().query().unwrap_or_default();
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("after=")).collect();
-    let target = format!("{}?{}", request.uri().path(), kept.join("&"));
+/// The request as it was before anybody paged: without the parameter that names the page.
+pub fn without_cursor(mut request: Request, cursor: &str) -> Request {
+    let pairs = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs.filter(|(name, _)| name != cursor));
+    let target = format!("{}?{}", request.uri().path(), query.finish());
     *request.uri_mut() = target.parse::<Uri>().expect("a part of a query is one");
     request
 }
