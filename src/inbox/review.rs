@@ -4,12 +4,9 @@
 //! they are acknowledged; the dialog is drawn again after it, one drawing at a time, from the draft as it then is, so
 //! the last one shows the newest. Whatever happened to the request meanwhile is answered in the dialog, and audited.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::OwnedMutexGuard;
 
 use crate::authz;
 use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
@@ -19,47 +16,12 @@ use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Denied;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
-use crate::inbox::{Inbox, Made, Place};
+use crate::inbox::{DialogInput, Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
-use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
 use crate::wording::refusals;
 use crate::wording::review_dialog::{self, form};
-
-/// The dialogs that are being drawn, by their id.
-pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
-
-/// Draws of one dialog wait for each other; one that comes after another covers it.
-#[derive(Default)]
-pub(crate) struct Drawing {
-    wanted: AtomicU64,
-    drawn: Arc<tokio::sync::Mutex<u64>>,
-}
-
-/// Keeps other drawings of the dialog waiting until this one is shown.
-struct DrawingTurn {
-    inbox: Arc<Inbox>,
-    view: String,
-    drawing: Arc<Drawing>,
-    drawn: OwnedMutexGuard<u64>,
-    place: Place,
-}
-
-impl Drop for DrawingTurn {
-    fn drop(&mut self) {
-        put_away(&mut lock(&self.inbox.drawings), &self.view, &self.drawing);
-    }
-}
-
-/// A click in the dialog.
-pub(crate) struct DialogInput<'a> {
-    pub(crate) view: &'a ViewRef,
-    pub(crate) memory: Memory,
-    pub(crate) control: Control,
-    pub(crate) state: &'a FormState,
-    pub(crate) stamp: &'a str,
-}
 
 /// Why a dialog is not shown.
 pub(crate) enum NotShown {
@@ -235,21 +197,15 @@ impl Inbox {
         tick: bool,
         shown_by: impl FnOnce(Modal) -> Response,
     ) -> anyhow::Result<Made> {
-        let drawing = Arc::clone(lock(&self.drawings).entry(view.id.clone()).or_default());
-        let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
-        let drawn = Arc::clone(&drawing.drawn).lock_owned().await;
-        let (inbox, view) = (Arc::clone(self), view.id.clone());
-        let mut turn = DrawingTurn { inbox, view, drawing, drawn, place: None };
-        if *turn.drawn >= ticket {
+        let Some(turn) = self.drawings.turn(&view.id).await else {
             return Ok(Made::of(Response::Nothing));
-        }
-        *turn.drawn = turn.drawing.wanted.load(Ordering::SeqCst);
-        turn.place = self.dialogs.place().await;
+        };
+        let place = self.dialogs.place().await;
         let response = match self.drawing(inbound, memory, tick).await? {
             Ok(modal) => shown_by(modal),
             Err(text) => Response::Reply(refusals::note(text)),
         };
-        Ok(Made { response, until_shown: Some(Box::new(turn)) })
+        Ok(Made { response, until_shown: Some(Box::new((turn, place))) })
     }
 
     /// Returns the dialog as it is to be shown. `Err`: it stays as it is, and why.
@@ -486,14 +442,6 @@ fn waits(request: &Request, memory: &Memory, now: DateTime<Utc>) -> bool {
         && request.deadline.is_some_and(|deadline| now < deadline)
 }
 
-/// Forgets a dialog for which no other drawing waits.
-fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
-    // The map's and ours.
-    if Arc::strong_count(drawing) <= 2 {
-        drawings.remove(view);
-    }
-}
-
 fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[Candidate])> {
     review.map(|review| (&review.request, review.candidates.as_slice()))
 }
@@ -564,17 +512,5 @@ mod tests {
         store.expire_due(deadline).await.unwrap();
         let request = store.request_alone(id).await.unwrap().unwrap();
         assert!(!waits(&request, &seen, before), "it has ended");
-    }
-
-    #[test]
-    fn a_dialog_is_forgotten_by_the_last_who_draws_it() {
-        let drawing = Arc::new(Drawing::default());
-        let mut drawings: Drawings = [("V1".to_owned(), Arc::clone(&drawing))].into();
-        let other = Arc::clone(&drawing);
-        put_away(&mut drawings, "V1", &drawing);
-        assert_eq!(drawings.len(), 1, "somebody else waits for it");
-        drop(other);
-        put_away(&mut drawings, "V1", &drawing);
-        assert!(drawings.is_empty());
     }
 }
