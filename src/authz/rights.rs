@@ -21,11 +21,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) fn held_by(self, known: &Principal) -> bool {
+    pub(crate) fn held_by(self, principal: &Principal) -> bool {
         match self {
-            Role::Viewer => known.viewer,
-            Role::Approver => known.voter.approver || known.voter.admin,
-            Role::Admin => known.voter.admin,
+            Role::Viewer => principal.viewer,
+            Role::Approver => principal.approver || principal.admin,
+            Role::Admin => principal.admin,
         }
     }
 
@@ -63,7 +63,7 @@ impl Authz {
         let (mut rights, mut rejected_before) = (Rights { granted: Vec::new(), unsure: Vec::new() }, None);
         for policy in &self.s.policies {
             match authz::identify(self, policy, user).await {
-                Ok(known) if role.held_by(&known) => rights.granted.push((policy, known)),
+                Ok(principal) if role.held_by(&principal) => rights.granted.push((policy, principal)),
                 Ok(_) => {}
                 Err(Denied::CantTell(why)) => rights.unsure.push((policy, why)),
                 Err(denied) => rejected_before = Some(denied),

@@ -70,7 +70,7 @@ impl<'a> Asked<'a> {
             (Some(name), _) => find(name),
         };
         match (found, name) {
-            (Some((policy, known)), _) => Ok((policy, known)),
+            (Some((policy, principal)), _) => Ok((policy, principal)),
             (None, Some(name)) if commands.s.policy(name).is_some() => {
                 let unsure = self.unsure.iter().find(|(policy, _)| policy.name == name);
                 let (why, refusal) = match unsure {

@@ -25,11 +25,12 @@ impl Commands {
             Ok(said) => said.policy,
             Err(text) => return Ok(Err(text)),
         };
-        let (policy, known, account) = match self.concerned(asked, &about.person, named.as_deref()).await? {
-            Ok(Some(found)) if found.2.is_of(&found.0.rule.user_type) => found,
-            Ok(_) => return Ok(Err(asked.no_account_of_theirs(&about.person, named.as_deref()))),
-            Err(text) => return Ok(Err(text)),
-        };
+        let (policy, principal, account) =
+            match self.concerned(asked, &about.person, named.as_deref()).await? {
+                Ok(Some(found)) if found.2.is_of(&found.0.rule.user_type) => found,
+                Ok(_) => return Ok(Err(asked.no_account_of_theirs(&about.person, named.as_deref()))),
+                Err(text) => return Ok(Err(text)),
+            };
         let said = match self.said(asked, form, about, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
@@ -40,7 +41,7 @@ impl Commands {
             provider: policy.rule.provider.clone(),
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             email: account.email.clone(),
-            by: known.voter.person.clone(),
+            by: principal.person.clone(),
             reason: said.reason.clone(),
             starts_at,
             ends_at: said.until.unwrap_or(starts_at.max(asked.at) + policy.exemption_max),
@@ -118,7 +119,8 @@ impl Commands {
         said: &Said,
     ) -> anyhow::Result<Answer> {
         let nobody = || asked.no_account_of_theirs(person, said.policy.as_deref());
-        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
+        let (policy, principal, account) = match self.concerned(asked, person, said.policy.as_deref()).await?
+        {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Err(nobody())),
             Err(text) => return Ok(Err(text)),
@@ -132,7 +134,7 @@ impl Commands {
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
-        let end = End::Lifted { by: known.voter.person.clone(), reason };
+        let end = End::Lifted { by: principal.person.clone(), reason };
         let lifted = self.s.store.lift_exemptions(&policy.name, &account.id, end, asked.at).await?;
         self.s.nudge();
         Ok(Ok(exemptions::lifted(&account, policy, &lifted)))
@@ -177,7 +179,9 @@ impl Commands {
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
             return Ok(Err(refusals::which_policy(&names)));
         }
-        Ok(asked.policy(self, Some(&policy.name)).map(|(policy, known)| Some((policy, known, account))))
+        Ok(asked
+            .policy(self, Some(&policy.name))
+            .map(|(policy, principal)| Some((policy, principal, account))))
     }
 }
 

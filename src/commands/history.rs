@@ -240,13 +240,13 @@ impl Commands {
 impl Asked<'_> {
     /// Whether they are an admin of each policy that the answer is about.
     pub(crate) fn is_admin(&self) -> bool {
-        self.granted.iter().all(|(_, known)| known.voter.admin)
+        self.granted.iter().all(|(_, principal)| principal.admin)
     }
 
     /// Who asks, as the chat system vouches for them.
     pub(crate) fn person(&self) -> &Person {
-        let (_, known) = self.granted.first().expect("the person who asks has the role somewhere");
-        &known.voter.person
+        let (_, principal) = self.granted.first().expect("the person who asks has the role somewhere");
+        &principal.person
     }
 }
 

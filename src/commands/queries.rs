@@ -233,7 +233,7 @@ mod tests {
                 provider: ProviderName::default(),
                 account: Subject { id: account.id.clone(), login: account.login.clone() },
                 email: None,
-                by: approver().voter.person,
+                by: approver().person,
                 reason: reason.to_owned(),
                 starts_at: now,
                 ends_at: now + Duration::days(1),

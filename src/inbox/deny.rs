@@ -37,19 +37,19 @@ impl Inbox {
         let Some(policy) = self.s.policy(&request.policy) else {
             return Ok(Err(refusals::no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
-        if !known.voter.approver {
+        if !principal.approver {
             let event = Draft {
                 at: inbound.received_at,
-                actor: Actor::Person(known.voter.person.clone()),
+                actor: Actor::Person(principal.person.clone()),
                 action: Action::InputRefused,
                 subject: None,
                 detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
             };
-            if known.voter.admin {
+            if principal.admin {
                 self.s.store.append(AuditContext::of(&request), event).await?;
             } else {
                 self.authz.append_try(AuditContext::of(&request), event).await?;

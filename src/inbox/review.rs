@@ -13,9 +13,9 @@ use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
-use crate::domain::person::Denied;
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
-use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
+use crate::domain::request::{self, Input, Refusal, Request, Verb};
 use crate::inbox::{DialogInput, Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
 use crate::store::{AuditContext, Reviewed};
@@ -59,18 +59,18 @@ impl Inbox {
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
-        let (policy, voter) = match self.identified(inbound, id).await? {
+        let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
         // Only somebody who is known waits for a place.
         let place = self.dialogs.place().await;
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let voter = match self.may_decide(inbound, policy, voter, id, list_hash).await? {
-            Ok(voter) => voter,
+        let principal = match self.may_decide(inbound, policy, principal, id, list_hash).await? {
+            Ok(principal) => principal,
             Err(not) => return Ok(Err(not)),
         };
-        let (person, account_owners) = (voter.person, self.authz.account_owners(policy));
+        let (person, account_owners) = (principal.person, self.authz.account_owners(policy));
         let opened = self.s.store.change_review(id, &inbound.user, move |review| {
             let left_out = review.request.left_out_before(&person);
             let fresh =
@@ -93,12 +93,12 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         id: i64,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
         let nothing = || NotShown::Over(self.requests.no_such_request());
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
         match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => Ok(Ok((policy, known.voter))),
+            Ok(principal) => Ok(Ok((policy, principal))),
             Err(denied) => {
                 self.requests.note_stranger(inbound, AuditContext::of(&request), &denied).await?;
                 let text = refusals::denied(&denied);
@@ -116,29 +116,29 @@ impl Inbox {
         inbound: &Inbound,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let (policy, voter) = match self.identified(inbound, id).await? {
+    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
+        let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
-        let may = self.may_decide(inbound, policy, voter, id, list_hash).await?;
-        Ok(may.map(|voter| (policy, voter)))
+        let may = self.may_decide(inbound, policy, principal, id, list_hash).await?;
+        Ok(may.map(|principal| (policy, principal)))
     }
 
     async fn may_decide(
         &self,
         inbound: &Inbound,
         policy: &Policy,
-        voter: Voter,
+        principal: Principal,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Voter, NotShown>> {
+    ) -> anyhow::Result<Result<Principal, NotShown>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
         let input = Input {
             verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
-            voter,
+            principal,
             received_at: inbound.received_at,
             list_hash: Some(list_hash.to_owned()),
             reason: None,
@@ -148,10 +148,10 @@ impl Inbox {
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
-            Ok(_) => Ok(Ok(input.voter)),
+            Ok(_) => Ok(Ok(input.principal)),
             Err(refusal) => {
                 let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
-                if input.voter.admin || !refusal.is_lack_of_right() {
+                if input.principal.admin || !refusal.is_lack_of_right() {
                     self.s.store.append(context, event).await?;
                 } else {
                     self.authz.append_try(context, event).await?;
@@ -292,7 +292,7 @@ impl Inbox {
         about: About,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
+        let (policy, principal) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
                 return Ok(replaced(review_dialog::over(about.request, why, None)));
@@ -300,7 +300,7 @@ impl Inbox {
             Err(NotShown::CantTell(text)) => return Ok(fault(review_dialog::REASON, text)),
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, form::no_day())) };
-        if let Some(ack) = self.would_refuse(inbound, policy, voter, &about, &until).await? {
+        if let Some(ack) = self.would_refuse(inbound, policy, principal, &about, &until).await? {
             return Ok(ack);
         }
         let (now, position) = (self.s.clock.now(), about.position);
@@ -326,7 +326,7 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         policy: &Policy,
-        voter: Voter,
+        principal: Principal,
         about: &About,
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
@@ -337,7 +337,7 @@ impl Inbox {
         let wishes = [(about.position, until.clone())].into();
         let input = Input {
             verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            voter,
+            principal,
             received_at: inbound.received_at,
             list_hash: Some(about.list_hash.clone()),
             reason: None,

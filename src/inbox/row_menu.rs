@@ -124,8 +124,8 @@ impl Inbox {
         let Some((policy, request, candidates, candidate)) = found else {
             return Ok(Err(self.requests.no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
@@ -134,7 +134,7 @@ impl Inbox {
         let wishes = [(chosen.position, until)].into();
         let input = Input {
             verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            voter: known.voter,
+            principal,
             received_at: inbound.received_at,
             list_hash: Some(chosen.list_hash.clone()),
             reason: None,
@@ -162,11 +162,11 @@ impl Inbox {
         else {
             return Ok(Err(self.requests.no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
-        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &principal).await? {
             return Ok(Err(text));
         }
         let left_alone = left_alone_until(self.s.clock.now(), &policy.rule);
@@ -180,12 +180,12 @@ impl Inbox {
         policy: &Policy,
         request: &Request,
         candidate: &Candidate,
-        known: &Principal,
+        principal: &Principal,
     ) -> anyhow::Result<Option<Text>> {
-        if !Role::Approver.held_by(known) {
+        if !Role::Approver.held_by(principal) {
             let event = Draft {
                 at: inbound.received_at,
-                actor: Actor::Person(known.voter.person.clone()),
+                actor: Actor::Person(principal.person.clone()),
                 action: Action::InputRefused,
                 subject: Some(candidate.subject()),
                 detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
@@ -225,12 +225,12 @@ impl Inbox {
         // Both at once: neither may take what time there is.
         let look =
             tokio::time::timeout(self.s.chat.answer_time().to_read(), provider.read(&candidate.shown.id));
-        let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
-        let known = match known? {
-            Ok(known) => known,
+        let (principal, account) = tokio::join!(self.principal(inbound, policy, &request), look);
+        let principal = match principal? {
+            Ok(principal) => principal,
             Err(text) => return fault(text),
         };
-        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &principal).await? {
             return fault(text);
         }
         let account: Account = match account {
@@ -246,7 +246,7 @@ impl Inbox {
             .give_back_if_allowed(
                 &request.rule.provider,
                 policy,
-                &known,
+                &principal,
                 &account,
                 form::reason(state),
                 &inbound.key,
@@ -262,14 +262,14 @@ impl Inbox {
     }
 
     /// Returns who this is to the policy; a rejection is in the audit trail.
-    pub(crate) async fn known(
+    pub(crate) async fn principal(
         &self,
         inbound: &Inbound,
         policy: &Policy,
         request: &Request,
     ) -> anyhow::Result<Result<Principal, Text>> {
         match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => Ok(Ok(known)),
+            Ok(principal) => Ok(Ok(principal)),
             Err(denied) => {
                 self.requests.note_stranger(inbound, AuditContext::of(request), &denied).await?;
                 Ok(Err(refusals::denied(&denied)))

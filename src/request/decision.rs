@@ -8,7 +8,7 @@ use crate::authz;
 use crate::authz::rights::unidentified;
 use crate::chat::{Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::domain::person::{Denied, Principal};
+use crate::domain::person::Denied;
 use crate::domain::request::{Input, Refusal, Request, Verb};
 use crate::request::Requests;
 use crate::store::{AuditContext, Decided, Receipt};
@@ -97,20 +97,19 @@ impl Requests {
                 "This request's policy is no longer in the configuration, so nothing was changed.",
             ))));
         };
-        let known = match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => known,
+        let principal = match authz::identify(&self.authz, policy, &inbound.user).await {
+            Ok(principal) => principal,
             Err(denied) => {
                 self.turn_away(inbound, &request, &denied).await?;
                 return Ok(Err(Rejected::Away(refusals::denied(&denied))));
             }
         };
-        let Principal { voter, .. } = known;
-        let person = voter.person.clone();
-        let may_nothing = !voter.approver && !voter.admin;
+        let person = principal.person.clone();
+        let may_nothing = !principal.approver && !principal.admin;
         let only_counted = may_nothing && self.authz.is_only_counted(&person.id);
         let input = Input {
             verb: input.verb,
-            voter,
+            principal,
             received_at,
             list_hash: input.list_hash,
             reason: input.reason,

@@ -168,7 +168,7 @@ fn decide(
     record_lack_of_right: bool,
 ) -> Result<Decided, StoreError> {
     let receipt = need(tx, key)?;
-    if receipt.user_id != input.voter.person.id {
+    if receipt.user_id != input.principal.person.id {
         return Err(StoreError::Invalid("the input's receipt is another person's".to_owned()));
     }
     if let Some(outcome) = receipt.outcome {

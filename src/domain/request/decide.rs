@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::candidate::Candidate;
+use crate::domain::person::Principal;
 use crate::domain::plan::Guard;
 
-use super::input::{Input, Refusal, Verb, Voter};
+use super::input::{Input, Refusal, Verb};
 use super::second::needed;
 use super::suspend::{Selection, suspend};
 use super::{
@@ -35,7 +36,7 @@ pub fn admit(request: &Request, input: &Input) -> Result<(), Refusal> {
 pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Result<Transition, Refusal> {
     admit(request, input)?;
     let decision =
-        Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
+        Decision { by: input.principal.person.clone(), at: input.received_at, reason: input.reason.clone() };
     match (&request.state, &input.verb) {
         (_, Verb::Retry { known }) => {
             same_question(request, input)?;
@@ -95,7 +96,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
 pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
     Draft {
         at: input.received_at,
-        actor: Actor::Person(input.voter.person.clone()),
+        actor: Actor::Person(input.principal.person.clone()),
         action: Action::InputRefused,
         subject: None,
         detail: json!({ "verb": input.verb.word(), "why": refusal }),
@@ -104,7 +105,7 @@ pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
 
 /// The rights come first: who may not decide learns nothing of the state.
 fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
-    let Voter { person, approver, admin } = &input.voter;
+    let Principal { person, approver, admin, .. } = &input.principal;
     match input.verb {
         Verb::Suspend { .. } | Verb::Deny | Verb::Retry { .. } if !approver => Err(Refusal::NotAnApprover),
         // A person who has approved may take that back even if they are no longer an approver.
@@ -173,7 +174,7 @@ fn same_question(request: &Request, input: &Input) -> Result<(), Refusal> {
 
 /// What holds for every decision about a request that waits for one.
 fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
-    let person = &input.voter.person;
+    let person = &input.principal.person;
     if !request.state.awaits_decision() {
         let by_you = decider(&request.state).is_some_and(|by| by.has_id_of(person));
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });

@@ -38,7 +38,7 @@ use super::plan::Guard;
 use super::policy::Rule;
 
 pub use decide::{admit, decide, refused};
-pub use input::{Input, Known as KnownForRetry, Refusal, Verb, Voter};
+pub use input::{Input, Known as KnownForRetry, Refusal, Verb};
 pub use retry::RETRY_WITHIN;
 
 /// Who decided, when, and in whose words.
