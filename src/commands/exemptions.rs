@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use serde_json::json;
 
 use crate::chat::Text;
 use crate::commands::asked::Asked;
@@ -9,7 +10,7 @@ use crate::commands::grammar::About;
 use crate::commands::tail::{self, Form, Said};
 use crate::commands::{Answer, Commands};
 use crate::domain::account::Account;
-use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::audit::{Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
@@ -93,13 +94,8 @@ impl Commands {
     }
 
     async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
-        let event = Draft {
-            at: self.s.clock.now(),
-            actor: Actor::Person(wish.by.clone()),
-            action: Action::InputRefused,
-            subject: Some(wish.account.clone()),
-            detail: serde_json::json!({ "command": "exempt", "why": why }),
-        };
+        let event = Draft::refused(&wish.by, self.s.clock.now(), json!({ "command": "exempt", "why": why }))
+            .about(wish.account.clone());
         let context = AuditContext::of_policy(&wish.policy);
         self.s.store.append(context, event).await?;
         Ok(())

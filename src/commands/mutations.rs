@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::authz;
 use crate::authz::rights::Role;
 use crate::chat::{Inbound, Span, Text};
@@ -10,7 +12,7 @@ use crate::commands::tail::Said;
 use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
-use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::audit::{Draft, Subject};
 use crate::domain::drift::SKEW;
 use crate::domain::exemption;
 use crate::domain::person::{Denied, Principal};
@@ -166,13 +168,11 @@ impl Commands {
         if let Some((policy, principal)) = asked.granted.first() {
             let typed: String = person.chars().take(TYPED_MAX).collect();
             let why = "none of their policies covers such an account";
-            let event = Draft {
-                at: self.s.clock.now(),
-                actor: Actor::Person(principal.person.clone()),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
-            };
+            let event = Draft::refused(
+                &principal.person,
+                self.s.clock.now(),
+                json!({ "command": "restore", "why": why, "typed": typed }),
+            );
             let name = said.policy.as_deref().unwrap_or(&policy.name);
             self.s.store.append(AuditContext::of_policy(name), event).await?;
         }
@@ -336,13 +336,12 @@ impl Commands {
             NotRestored::NoEmail => no_email.as_str(),
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
-        let event = Draft {
-            at: self.s.clock.now(),
-            actor: Actor::Person(principal.person.clone()),
-            action: Action::InputRefused,
-            subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
-            detail: serde_json::json!({ "command": "restore", "why": why }),
-        };
+        let event = Draft::refused(
+            &principal.person,
+            self.s.clock.now(),
+            json!({ "command": "restore", "why": why }),
+        )
+        .about(Subject { id: account.id.clone(), login: account.login.clone() });
         let context = AuditContext::of_policy(&policy.name);
         self.s.store.append(context, event).await?;
         Ok(())

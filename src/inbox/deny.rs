@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::chat::{Ack, FormState, Inbound, Modal, Text};
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::Draft;
 use crate::domain::exemption;
 use crate::domain::request::Verb;
 use crate::inbox::{Inbox, Made};
@@ -42,18 +44,12 @@ impl Inbox {
             Err(text) => return Ok(Err(text)),
         };
         if !principal.approver {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(principal.person.clone()),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
-            };
-            if principal.admin {
-                self.s.store.append(AuditContext::of(&request), event).await?;
-            } else {
-                self.authz.append_try(AuditContext::of(&request), event).await?;
-            }
+            let event = Draft::refused(
+                &principal.person,
+                inbound.received_at,
+                json!({ "verb": "deny", "why": "not_an_approver" }),
+            );
+            self.authz.append_refused(!principal.admin, AuditContext::of(&request), event).await?;
             return Ok(Err(refusals::not_allowed("deny a request", "approvers of this policy")));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();

@@ -12,6 +12,7 @@ mod row_menu;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -22,7 +23,7 @@ use crate::chat::{
     Ack, FormState, Handler, Inbound, Later, MessageRef, Modal, Prepared, Response, Text, ViewRef, What,
 };
 use crate::commands::Commands;
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Draft, Person};
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{KnownForRetry, Verb};
 use crate::inbox::drawings::Drawings;
@@ -209,24 +210,12 @@ impl Inbox {
         let person = self.authz.counted_by(&inbound.user);
         let turn = lock(&self.pace).take(&person, rate_limit::costs(&inbound.what), Instant::now());
         if turn == (RateVerdict::TooFast { noted: true }) {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(Person {
-                    id: inbound.user.clone(),
-                    name: String::new(),
-                    email: None,
-                    person_id: None,
-                }),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "why": "exceeded the limit for one person; further inputs of this minute were refused" }),
-            };
+            let why = "exceeded the limit for one person; further inputs of this minute were refused";
+            let person = Person::unknown(&inbound.user);
+            let event = Draft::refused(&person, inbound.received_at, json!({ "why": why }));
             // Of somebody who has just tried without the right, it is one more of these.
-            if self.authz.is_only_counted(&inbound.user) {
-                self.authz.append_try(AuditContext::default(), event).await?;
-            } else {
-                self.s.store.append(AuditContext::default(), event).await?;
-            }
+            let is_try = self.authz.is_only_counted(&inbound.user);
+            self.authz.append_refused(is_try, AuditContext::default(), event).await?;
         }
         Ok(turn)
     }
@@ -244,8 +233,7 @@ impl Inbox {
         };
         let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
-            let person =
-                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
+            let person = Person::unknown(&inbound.user);
             let event = refused_unseen(person, inbound.received_at, why);
             self.authz.settle_try(inbound, why, AuditContext::default(), event).await?;
         }

@@ -15,7 +15,7 @@ use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
-use crate::domain::request::{self, Input, Refusal, Request, Verb};
+use crate::domain::request::{self, Refusal, Request, Verb};
 use crate::inbox::{DialogInput, Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
 use crate::store::{AuditContext, Reviewed};
@@ -136,26 +136,15 @@ impl Inbox {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
-        let input = Input {
-            verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
-            principal,
-            received_at: inbound.received_at,
-            list_hash: Some(list_hash.to_owned()),
-            reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
-        };
+        let verb = Verb::Suspend { keep: [].into(), until: KeptUntil::default() };
+        let said = ButtonInput { request: id, list_hash: Some(list_hash.to_owned()), verb, reason: None };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(Ok(input.principal)),
             Err(refusal) => {
                 let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
-                if input.principal.admin || !refusal.is_lack_of_right() {
-                    self.s.store.append(context, event).await?;
-                } else {
-                    self.authz.append_try(context, event).await?;
-                }
+                let is_try = refusal.is_lack_of_right() && !input.principal.admin;
+                self.authz.append_refused(is_try, context, event).await?;
                 self.s.nudge();
                 Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
             }
@@ -335,17 +324,13 @@ impl Inbox {
             return Ok(Some(replaced(over)));
         };
         let wishes = [(about.position, until.clone())].into();
-        let input = Input {
-            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            principal,
-            received_at: inbound.received_at,
+        let said = ButtonInput {
+            request: about.request,
             list_hash: Some(about.list_hash.clone()),
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
             reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
         };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
         self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
         Ok(Some(answer(about.request, &refusal, Some((&request, &candidates)))))

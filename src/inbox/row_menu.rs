@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use chrono::SubsecRound;
 
 use crate::authz;
@@ -9,12 +11,12 @@ use crate::authz::rights::Role;
 use crate::chat::{Ack, FormState, Inbound, Modal, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::left_alone_until;
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
-use crate::domain::request::{self, Input, Request, Verb};
+use crate::domain::request::{self, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::{Inbox, Made};
@@ -132,17 +134,13 @@ impl Inbox {
         let until =
             Until { ends_at: inbound.received_at.trunc_subsecs(0) + policy.kept_for(), reason: "–".into() };
         let wishes = [(chosen.position, until)].into();
-        let input = Input {
-            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            principal,
-            received_at: inbound.received_at,
+        let said = ButtonInput {
+            request: chosen.request,
             list_hash: Some(chosen.list_hash.clone()),
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
             reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
         };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
             self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
             self.s.nudge();
@@ -183,13 +181,12 @@ impl Inbox {
         principal: &Principal,
     ) -> anyhow::Result<Option<Text>> {
         if !Role::Approver.held_by(principal) {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(principal.person.clone()),
-                action: Action::InputRefused,
-                subject: Some(candidate.subject()),
-                detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
-            };
+            let event = Draft::refused(
+                &principal.person,
+                inbound.received_at,
+                json!({ "command": "give_back", "why": "not_an_approver" }),
+            )
+            .about(candidate.subject());
             self.authz.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("restore an account", Role::Approver.in_words())));
         }

@@ -100,17 +100,9 @@ impl Store {
             })?;
             // The last one counts.
             let last: BTreeMap<AccountId, (i64, RequestState)> = rows.into_iter().collect();
-            let denied = last.into_iter().filter_map(|(account, (id, state))| match state {
-                RequestState::Denied { decision } => Some((account, (id, decision))),
-                RequestState::Preview
-                | RequestState::Held { .. }
-                | RequestState::Pending { .. }
-                | RequestState::Approved { .. }
-                | RequestState::Completed { .. }
-                | RequestState::Expired { .. }
-                | RequestState::Withdrawn { .. }
-                | RequestState::WentLive { .. }
-                | RequestState::Outdated { .. } => None,
+            let denied = last.into_iter().filter_map(|(account, (id, state))| {
+                let RequestState::Denied { decision } = state else { return None };
+                Some((account, (id, decision)))
             });
             Ok(denied.collect())
         })

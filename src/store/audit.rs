@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::SubsecRound;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -178,16 +178,6 @@ fn with_origin(detail: Value, context: &AuditContext) -> Value {
 /// Appends the events of one step, in order.
 pub(super) fn append_all(tx: &dyn Tx, context: &AuditContext, drafts: Vec<Draft>) -> Result<(), StoreError> {
     drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
-}
-
-/// Returns a draft by the bot itself or the person who started the sweep, about no single account.
-pub(super) fn draft(
-    at: DateTime<Utc>,
-    actor: crate::domain::audit::Actor,
-    action: Action,
-    detail: serde_json::Value,
-) -> Draft {
-    Draft { at, actor, action, subject: None, detail }
 }
 
 /// The next events, and whether one of them says that the trail begins where it does.

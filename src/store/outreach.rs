@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
+use crate::domain::audit::{Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
 use crate::domain::request::{Request, RequestState};
@@ -132,13 +132,8 @@ fn note_refused(
     by: Person,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let event = Draft {
-        at,
-        actor: Actor::Person(by),
-        action: Action::InputRefused,
-        subject: Some(question.account.clone()),
-        detail: json!({ "why": "another person was asked", "as": question.role }),
-    };
+    let event = Draft::refused(&by, at, json!({ "why": "another person was asked", "as": question.role }))
+        .about(question.account.clone());
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }
 

@@ -246,20 +246,10 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
 
 pub(super) fn decode_completed(row: &Row<'_>) -> Result<Completed, StoreError> {
     let cells = Cells::of(row, "request", "id")?;
-    match cells.json("state_json")? {
-        RequestState::Completed { at, retry_first, .. } => {
-            Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
-        }
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Err(cells.bad("state: does not agree with state_json")),
-    }
+    let RequestState::Completed { at, retry_first, .. } = cells.json("state_json")? else {
+        return Err(cells.bad("state: does not agree with state_json"));
+    };
+    Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
 }
 
 fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {

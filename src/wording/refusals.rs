@@ -205,29 +205,18 @@ pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> 
 
 /// A retry was asked for.
 pub fn retried(request: &Request) -> Text {
-    match &request.state {
-        RequestState::Approved { retry: Some(retry), .. } => {
-            let count = retry.positions.len();
-            let are = if count == 1 { "is" } else { "are" };
-            Text::plain(format!(
-                "{} of request {} {are} being retried; the result is posted in the channel. ",
-                accounts(count),
-                request.id
-            ))
-        }
-        RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Text::plain(
+    let RequestState::Approved { retry: Some(retry), .. } = &request.state else {
+        return Text::plain(
             "Recorded. A second person must press the button on the card before anything is retried. ",
-        ),
-    }
+        );
+    };
+    let count = retry.positions.len();
+    let are = if count == 1 { "is" } else { "are" };
+    Text::plain(format!(
+        "{} of request {} {are} being retried; the result is posted in the channel. ",
+        accounts(count),
+        request.id
+    ))
 }
 
 /// Says why a person was rejected.
