@@ -40,7 +40,7 @@ impl Commands {
         let wish = Wish {
             policy: policy.name.clone(),
             provider: policy.rule.provider.clone(),
-            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            account: Subject::of(&account),
             email: account.email.clone(),
             by: principal.person.clone(),
             reason: said.reason.clone(),

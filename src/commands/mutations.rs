@@ -234,7 +234,7 @@ impl Commands {
             policy: policy.name.clone(),
             provider: provider.clone(),
             request: suspended_for.map(|(request, _)| request),
-            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            account: Subject::of(account),
             name: account.name.clone(),
             by: principal.person.clone(),
             reason,
@@ -341,7 +341,7 @@ impl Commands {
             self.s.clock.now(),
             json!({ "command": "restore", "why": why }),
         )
-        .about(Subject { id: account.id.clone(), login: account.login.clone() });
+        .about(Subject::of(account));
         let context = AuditContext::of_policy(&policy.name);
         self.s.store.append(context, event).await?;
         Ok(())
@@ -359,7 +359,7 @@ fn may_give_back(
     if principal.person.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
         return Err(NotRestored::NoEmail);
     }
-    let subject = Subject { id: account.id.clone(), login: account.login.clone() };
+    let subject = Subject::of(account);
     if is_own_account(account_owners, &principal.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }

@@ -192,7 +192,7 @@ mod tests {
     async fn noted(engine: &Engine, policy: &str) {
         let account = account();
         let event = Draft::by_bot(engine.s.clock.now(), Action::Skipped, serde_json::Value::Null)
-            .about(Subject { id: account.id, login: account.login });
+            .about(Subject::of(&account));
         let context = AuditContext::of_policy(policy);
         engine.s.store.append(context, event).await.unwrap();
     }
@@ -226,7 +226,7 @@ mod tests {
             let wish = Wish {
                 policy: policy.to_owned(),
                 provider: ProviderName::default(),
-                account: Subject { id: account.id.clone(), login: account.login.clone() },
+                account: Subject::of(&account),
                 email: None,
                 by: approver().person,
                 reason: reason.to_owned(),

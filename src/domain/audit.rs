@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::account::AccountId;
+use super::account::{Account, AccountId};
 use super::fold::folded;
 use super::hash::hex;
 
@@ -261,6 +261,13 @@ pub struct Subject {
     pub id: AccountId,
     /// The login at that time.
     pub login: String,
+}
+
+impl Subject {
+    /// Returns the account as events name it.
+    pub fn of(account: &Account) -> Subject {
+        Subject { id: account.id.clone(), login: account.login.clone() }
+    }
 }
 
 /// An event that is not yet in the chain. The store adds the sweep or request it belongs to, the sequence number and

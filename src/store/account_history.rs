@@ -196,14 +196,8 @@ fn last_suspended(tx: &dyn Tx, id: &AccountId) -> Result<Option<DateTime<Utc>>, 
 
 fn suspended_at(row: &Row<'_>) -> Result<DateTime<Utc>, StoreError> {
     let cells = Cells::of(row, "candidate", "key")?;
-    match cells.json("state_json")? {
-        CandidateState::Suspended { at, .. } => Ok(at),
-        CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Kept { .. }
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => Err(cells.bad("state: does not agree with state_json")),
-    }
+    let CandidateState::Suspended { at, .. } = cells.json("state_json")? else {
+        return Err(cells.bad_state());
+    };
+    Ok(at)
 }

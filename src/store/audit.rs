@@ -274,7 +274,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
     };
     Ok(AuditEvent {
         seq: cells.get("seq")?,
-        at: cells.time("at")?,
+        at: cells.get("at")?,
         actor: cells.json("actor")?,
         action: cells.get("action")?,
         policy: cells.get("policy")?,

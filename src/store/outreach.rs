@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::account::AccountId;
 use crate::domain::audit::{Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
@@ -159,16 +158,13 @@ fn load(tx: &dyn Tx, id: i64) -> Result<Option<OutreachQuestion>, StoreError> {
 
 fn decode(row: &Row<'_>) -> Result<OutreachQuestion, StoreError> {
     let cells = Cells::of(row, "question", "id")?;
-    let state: Asking = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
+    let state = cells.state(Asking::word)?;
     let word: String = cells.get("role")?;
     let role = [OutreachRole::Person, OutreachRole::Manager].into_iter().find(|role| role.word() == word);
     Ok(OutreachQuestion {
         id: cells.get("id")?,
         request: cells.get("request")?,
-        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        account: cells.subject()?,
         role: role.ok_or_else(|| cells.bad("role: not a role"))?,
         state,
     })

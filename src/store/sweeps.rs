@@ -247,7 +247,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
         policy: cells.get("policy")?,
         slot: cells.get("slot")?,
         trigger: cells.json("cause")?,
-        started_at: cells.time("started_at")?,
+        started_at: cells.get("started_at")?,
         rule: cells.json("rule")?,
         fingerprint: cells.get("fingerprint")?,
         state: decode_state(&cells)?,
@@ -255,7 +255,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
 }
 
 fn decode_state(cells: &Cells<'_, '_>) -> Result<SweepState, StoreError> {
-    let at = cells.time_or_null("finished_at")?;
+    let at = cells.get("finished_at")?;
     let counts = cells.json_or_null("counts")?;
     let verdict = cells.json_or_null("verdict")?;
     let pages = cells.get("pages")?;

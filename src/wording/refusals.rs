@@ -109,27 +109,16 @@ fn rule_changed() -> Text {
 
 /// An account about which the request doesn't ask any more.
 fn not_proposed(whom: Text, state: &CandidateState) -> Text {
-    match state {
-        CandidateState::Kept { by, until } => {
-            let text = whom.then(" is already kept active, by ").and(mention(by));
-            match until {
-                Some(until) => text
-                    .then(", until ")
-                    .with(Span::Time(super::last_moment(*until)))
-                    .then(". Nothing was changed now."),
-                None => text.then(". Nothing was changed now."),
-            }
-        }
-        CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Suspended { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => {
-            whom.then(" no longer waits for a decision, so nothing was changed. The card shows its result.")
-        }
-    }
+    let CandidateState::Kept { by, until } = state else {
+        return whom
+            .then(" no longer waits for a decision, so nothing was changed. The card shows its result.");
+    };
+    let text = whom.then(" is already kept active, by ").and(mention(by));
+    let text = match until {
+        Some(until) => text.then(", until ").with(Span::Time(super::last_moment(*until))),
+        None => text,
+    };
+    text.then(". Nothing was changed now.")
 }
 
 fn already(state: &RequestState, by_you: bool) -> Text {
