@@ -14,7 +14,7 @@ use crate::chat::ChatError;
 use crate::chat::slack;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credential, OKTA};
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::{Action, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
@@ -548,15 +548,13 @@ async fn announce(s: &Services, how: Action) -> anyhow::Result<()> {
         .collect();
     let listed = serde_json::Value::from(policies.clone());
     tracing::info!(version, policies = %listed, event = how.word(), "inactive-contractors is at work");
-    let event = Draft {
-        at: now,
-        actor: Actor::System,
-        action: how,
-        subject: None,
-        detail: json!({
+    let event = Draft::by_bot(
+        now,
+        how,
+        json!({
             "version": version, "policies": policies, "database": s.store.lineage().database,
         }),
-    };
+    );
     s.store.append(AuditContext::default(), event).await?;
     Ok(())
 }

@@ -17,7 +17,6 @@ use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
-use crate::domain::request::Voter;
 use crate::domain::settings::People;
 use crate::services::{Services, lock};
 
@@ -25,7 +24,7 @@ use crate::services::{Services, lock};
 pub async fn identify(authz: &Authz, policy: &Policy, user: &str) -> Result<Principal, Denied> {
     let time = authz.s.chat.answer_time().to_identify();
     match tokio::time::timeout(time, look_up(authz, policy, user)).await {
-        Ok(Ok(known)) => known,
+        Ok(Ok(principal)) => principal,
         Ok(Err(error)) => Err(Denied::CantTell(error.to_string())),
         Err(_) => Err(Denied::CantTell("it did not answer in time".into())),
     }
@@ -66,16 +65,16 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Pr
     let person = person_of(found.clone());
     if !approver && !admin {
         let viewer = membership.is_of(&policy.viewers).await?;
-        return Ok(Ok(Principal { voter: Voter { person, approver, admin }, viewer }));
+        return Ok(Ok(Principal { person, approver, admin, viewer }));
     }
     // So that accounts which are theirs under their other id are known as theirs.
     authz.is_among(&found, policy.account_owners.keys()).await?;
     // A person who has left the channel, or was removed from it, has not seen what is asked there.
     if membership.in_channel().await? {
-        return Ok(Ok(Principal { voter: Voter { person, approver, admin }, viewer: true }));
+        return Ok(Ok(Principal { person, approver, admin, viewer: true }));
     }
     if membership.is_of(&policy.viewers).await? {
-        return Ok(Ok(Principal { voter: Voter { person, approver: false, admin: false }, viewer: true }));
+        return Ok(Ok(Principal { person, approver: false, admin: false, viewer: true }));
     }
     Ok(Err(Denied::NotInChannel(person, policy.name.clone())))
 }

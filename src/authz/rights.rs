@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::authz::{self, Authz};
 use crate::chat::Inbound;
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Draft, Person};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::store::AuditContext;
@@ -21,11 +21,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) fn held_by(self, known: &Principal) -> bool {
+    pub(crate) fn held_by(self, principal: &Principal) -> bool {
         match self {
-            Role::Viewer => known.viewer,
-            Role::Approver => known.voter.approver || known.voter.admin,
-            Role::Admin => known.voter.admin,
+            Role::Viewer => principal.viewer,
+            Role::Approver => principal.approver || principal.admin,
+            Role::Admin => principal.admin,
         }
     }
 
@@ -63,7 +63,7 @@ impl Authz {
         let (mut rights, mut rejected_before) = (Rights { granted: Vec::new(), unsure: Vec::new() }, None);
         for policy in &self.s.policies {
             match authz::identify(self, policy, user).await {
-                Ok(known) if role.held_by(&known) => rights.granted.push((policy, known)),
+                Ok(principal) if role.held_by(&principal) => rights.granted.push((policy, principal)),
                 Ok(_) => {}
                 Err(Denied::CantTell(why)) => rights.unsure.push((policy, why)),
                 Err(denied) => rejected_before = Some(denied),
@@ -86,8 +86,7 @@ impl Authz {
         word: &str,
         denied: Option<Denied>,
     ) -> anyhow::Result<()> {
-        let unknown =
-            || Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
+        let unknown = || Person::unknown(&inbound.user);
         let is_certain = denied.as_ref().is_none_or(Denied::is_certain);
         let (person, why) = match denied {
             Some(Denied::Outsider(person, why)) => (person, why),
@@ -97,19 +96,8 @@ impl Authz {
             Some(Denied::CantTell(why)) => (unknown(), unidentified(&why)),
             None => (unknown(), "does not have the role that this needs in any policy".to_owned()),
         };
-        let event = Draft {
-            at: inbound.received_at,
-            actor: Actor::Person(person),
-            action: Action::InputRefused,
-            subject: None,
-            detail: json!({ "command": word, "why": why }),
-        };
-        if is_certain {
-            self.append_try(AuditContext::default(), event).await?;
-        } else {
-            self.s.store.append(AuditContext::default(), event).await?;
-        }
-        Ok(())
+        let event = Draft::refused(&person, inbound.received_at, json!({ "command": word, "why": why }));
+        Ok(self.append_refused(is_certain, AuditContext::default(), event).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 
 use crate::chat::ChatUser;
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Draft, Person};
 use crate::domain::deciders::Deciders;
 use crate::services::lock;
 use crate::store::AuditContext;
@@ -132,8 +132,7 @@ impl Tried {
         let detail = json!({
             "why": why, "count": self.more, "since": self.since, "until": self.last, "policies": named,
         });
-        let actor = Actor::Person(self.person.clone());
-        (context, Draft { at: now, actor, action: Action::InputRefused, subject: None, detail })
+        (context, Draft::refused(&self.person, now, detail))
     }
 }
 

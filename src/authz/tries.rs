@@ -39,6 +39,19 @@ impl Authz {
         }
     }
 
+    /// Appends the event of an input that had no effect: as one of the person's tries, or else by itself.
+    pub(crate) async fn append_refused(
+        &self,
+        is_try: bool,
+        context: AuditContext,
+        event: Draft,
+    ) -> Result<(), StoreError> {
+        if is_try {
+            return self.append_try(context, event).await;
+        }
+        self.s.store.append(context, event).await.map(drop)
+    }
+
     /// Records the refusal of somebody who has no right, or counts it.
     pub(crate) async fn append_try(&self, context: AuditContext, event: Draft) -> Result<(), StoreError> {
         let write = async |event| match event {
@@ -128,7 +141,7 @@ mod tests {
     fn what_could_not_be_recorded_is_counted_together_with_what_came_meanwhile() {
         let at = |minutes| DateTime::UNIX_EPOCH + Duration::minutes(minutes);
         let by = |user: &str, from, more, policy: &str| Tried {
-            person: Person { id: user.to_owned(), name: String::new(), email: None, person_id: None },
+            person: Person::unknown(user),
             since: at(from),
             more,
             last: at(from + 1),

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Card, MessageRef, Modal, Text};
+use super::card::{Card, Modal};
+use super::message::MessageRef;
+use super::text::Text;
 
 /// Where a reply that only one person sees goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

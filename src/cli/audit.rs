@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::terminal::{BAD, GOOD, Progress, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::{self, Misread};
 use crate::domain::hash::hex;
 use crate::exit::{Exit, Usage};
@@ -279,8 +279,7 @@ async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &R
         "format": format, "filters": filters, "rows": read.events, "restricted_to": null, "sha256": read.sha256,
         "head": { "seq": seq, "hash": hash }, "from": "command line",
     });
-    let event =
-        Draft { at: excerpt.made_at, actor: Actor::System, action: Action::Exported, subject: None, detail };
+    let event = Draft::by_bot(excerpt.made_at, Action::Exported, detail);
     let store = match Store::open(&config.database, excerpt.made_at) {
         Ok(store) => store,
         Err(why @ OpenError::Held { .. }) => {

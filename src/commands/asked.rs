@@ -10,7 +10,7 @@ use crate::chat::Text;
 use crate::commands::Commands;
 use crate::commands::tail::Names;
 use crate::commands::typed::folded;
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::Draft;
 use crate::domain::nearest::nearest;
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
@@ -70,7 +70,7 @@ impl<'a> Asked<'a> {
             (Some(name), _) => find(name),
         };
         match (found, name) {
-            (Some((policy, known)), _) => Ok((policy, known)),
+            (Some((policy, principal)), _) => Ok((policy, principal)),
             (None, Some(name)) if commands.s.policy(name).is_some() => {
                 let unsure = self.unsure.iter().find(|(policy, _)| policy.name == name);
                 let (why, refusal) = match unsure {
@@ -107,13 +107,7 @@ impl Commands {
         policy: &str,
         why: &str,
     ) -> anyhow::Result<()> {
-        let event = Draft {
-            at: asked.at,
-            actor: Actor::Person(asked.person().clone()),
-            action: Action::InputRefused,
-            subject: None,
-            detail: json!({ "command": word, "why": why }),
-        };
+        let event = Draft::refused(asked.person(), asked.at, json!({ "command": word, "why": why }));
         let context = AuditContext::of_policy(policy);
         self.s.store.append(context, event).await?;
         Ok(())

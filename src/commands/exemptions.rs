@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use serde_json::json;
 
 use crate::chat::Text;
 use crate::commands::asked::Asked;
@@ -9,7 +10,7 @@ use crate::commands::grammar::About;
 use crate::commands::tail::{self, Form, Said};
 use crate::commands::{Answer, Commands};
 use crate::domain::account::Account;
-use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::audit::{Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
@@ -25,11 +26,12 @@ impl Commands {
             Ok(said) => said.policy,
             Err(text) => return Ok(Err(text)),
         };
-        let (policy, known, account) = match self.concerned(asked, &about.person, named.as_deref()).await? {
-            Ok(Some(found)) if found.2.is_of(&found.0.rule.user_type) => found,
-            Ok(_) => return Ok(Err(asked.no_account_of_theirs(&about.person, named.as_deref()))),
-            Err(text) => return Ok(Err(text)),
-        };
+        let (policy, principal, account) =
+            match self.concerned(asked, &about.person, named.as_deref()).await? {
+                Ok(Some(found)) if found.2.is_of(&found.0.rule.user_type) => found,
+                Ok(_) => return Ok(Err(asked.no_account_of_theirs(&about.person, named.as_deref()))),
+                Err(text) => return Ok(Err(text)),
+            };
         let said = match self.said(asked, form, about, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
@@ -38,9 +40,9 @@ impl Commands {
         let wish = Wish {
             policy: policy.name.clone(),
             provider: policy.rule.provider.clone(),
-            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            account: Subject::of(&account),
             email: account.email.clone(),
-            by: known.voter.person.clone(),
+            by: principal.person.clone(),
             reason: said.reason.clone(),
             starts_at,
             ends_at: said.until.unwrap_or(starts_at.max(asked.at) + policy.exemption_max),
@@ -92,13 +94,8 @@ impl Commands {
     }
 
     async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
-        let event = Draft {
-            at: self.s.clock.now(),
-            actor: Actor::Person(wish.by.clone()),
-            action: Action::InputRefused,
-            subject: Some(wish.account.clone()),
-            detail: serde_json::json!({ "command": "exempt", "why": why }),
-        };
+        let event = Draft::refused(&wish.by, self.s.clock.now(), json!({ "command": "exempt", "why": why }))
+            .about(wish.account.clone());
         let context = AuditContext::of_policy(&wish.policy);
         self.s.store.append(context, event).await?;
         Ok(())
@@ -118,7 +115,8 @@ impl Commands {
         said: &Said,
     ) -> anyhow::Result<Answer> {
         let nobody = || asked.no_account_of_theirs(person, said.policy.as_deref());
-        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
+        let (policy, principal, account) = match self.concerned(asked, person, said.policy.as_deref()).await?
+        {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Err(nobody())),
             Err(text) => return Ok(Err(text)),
@@ -132,7 +130,7 @@ impl Commands {
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
-        let end = End::Lifted { by: known.voter.person.clone(), reason };
+        let end = End::Lifted { by: principal.person.clone(), reason };
         let lifted = self.s.store.lift_exemptions(&policy.name, &account.id, end, asked.at).await?;
         self.s.nudge();
         Ok(Ok(exemptions::lifted(&account, policy, &lifted)))
@@ -177,7 +175,9 @@ impl Commands {
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
             return Ok(Err(refusals::which_policy(&names)));
         }
-        Ok(asked.policy(self, Some(&policy.name)).map(|(policy, known)| Some((policy, known, account))))
+        Ok(asked
+            .policy(self, Some(&policy.name))
+            .map(|(policy, principal)| Some((policy, principal, account))))
     }
 }
 

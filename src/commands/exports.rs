@@ -13,7 +13,7 @@ use crate::commands::asked::Asked;
 use crate::commands::filters::period_words;
 use crate::commands::history::read_period;
 use crate::commands::{Answer, Commands};
-use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::DateRange;
 use crate::domain::policy::Policy;
 use crate::reports::evidence::bundle;
@@ -143,8 +143,7 @@ impl Commands {
             [only] => Some(only.name.clone()),
             _ => None,
         };
-        let actor = Actor::Person(asked.person().clone());
-        let event = Draft { at: asked.at, actor, action, subject: None, detail };
+        let event = Draft::by(asked.person(), asked.at, action, detail);
         self.s.store.append(AuditContext { policy, ..AuditContext::default() }, event).await?;
         Ok(())
     }
@@ -319,7 +318,7 @@ fn stamp(at: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::audit::GENESIS;
+    use crate::domain::audit::{Actor, GENESIS};
 
     fn event(seq: i64) -> AuditEvent {
         AuditEvent {

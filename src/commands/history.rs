@@ -240,13 +240,13 @@ impl Commands {
 impl Asked<'_> {
     /// Whether they are an admin of each policy that the answer is about.
     pub(crate) fn is_admin(&self) -> bool {
-        self.granted.iter().all(|(_, known)| known.voter.admin)
+        self.granted.iter().all(|(_, principal)| principal.admin)
     }
 
     /// Who asks, as the chat system vouches for them.
     pub(crate) fn person(&self) -> &Person {
-        let (_, known) = self.granted.first().expect("the person who asks has the role somewhere");
-        &known.voter.person
+        let (_, principal) = self.granted.first().expect("the person who asks has the role somewhere");
+        &principal.person
     }
 }
 
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use crate::commands::tests::asked;
 
-    use crate::domain::audit::{Action, Actor, Draft, Subject};
+    use crate::domain::audit::{Action, Draft, Subject};
 
     use crate::engine::bench::{Bench, policy};
     use crate::store::AuditContext;
@@ -277,13 +277,8 @@ mod tests {
     /// An event about an account of its own; its number in the trail.
     async fn noted(bench: &Bench, number: usize) -> i64 {
         let id = AccountId(format!("00u{number}"));
-        let event = Draft {
-            at: bench.engine.s.clock.now(),
-            actor: Actor::System,
-            action: Action::Skipped,
-            subject: Some(Subject { id, login: format!("p{number}@ext.example") }),
-            detail: serde_json::Value::Null,
-        };
+        let event = Draft::by_bot(bench.engine.s.clock.now(), Action::Skipped, serde_json::Value::Null)
+            .about(Subject { id, login: format!("p{number}@ext.example") });
         let context = AuditContext::of_policy("p");
         bench.engine.s.store.append(context, event).await.unwrap().seq
     }

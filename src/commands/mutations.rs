@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::authz;
 use crate::authz::rights::Role;
 use crate::chat::{Inbound, Span, Text};
@@ -10,13 +12,13 @@ use crate::commands::tail::Said;
 use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
-use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::audit::{Draft, Subject};
 use crate::domain::drift::SKEW;
 use crate::domain::exemption;
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::{AccountOwners, Policy, Rule, is_own_account};
 use crate::domain::provider::ProviderName;
-use crate::domain::request::{KnownForRetry, Verb, Voter};
+use crate::domain::request::{KnownForRetry, Verb};
 use crate::domain::restoration::Wish;
 use crate::domain::undated::is_our_suspension;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
@@ -35,7 +37,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
     ) -> anyhow::Result<Answer> {
-        let (policy, known) = match asked.policy(self, policy) {
+        let (policy, principal) = match asked.policy(self, policy) {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
@@ -51,7 +53,7 @@ impl Commands {
                 .with(Span::Code(policy.name.clone()))
                 .then(" is already running. The result is posted in the channel.")));
         }
-        Ok(match self.sweeper.start_asked_sweep(policy, asked.key, known).await? {
+        Ok(match self.sweeper.start_asked_sweep(policy, asked.key, principal).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
                     .with(Span::Code(policy.name.clone()))
@@ -126,7 +128,8 @@ impl Commands {
         if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
-        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
+        let (policy, principal, account) = match self.concerned(asked, person, said.policy.as_deref()).await?
+        {
             Ok(Some(found)) => found,
             Ok(None) => return self.nobody_to_give_back(asked, person, said).await.map(Err),
             Err(text) => return Ok(Err(text)),
@@ -137,7 +140,7 @@ impl Commands {
         {
             return self.nobody_to_give_back(asked, person, said).await.map(Err);
         }
-        self.give_back_if_allowed(provider, policy, known, &account, said.reason.clone(), asked.key).await
+        self.give_back_if_allowed(provider, policy, principal, &account, said.reason.clone(), asked.key).await
     }
 
     /// Whether the account is suspended for a policy in which the person has the right to restore.
@@ -162,16 +165,14 @@ impl Commands {
         person: &str,
         said: &Said,
     ) -> anyhow::Result<Text> {
-        if let Some((policy, known)) = asked.granted.first() {
+        if let Some((policy, principal)) = asked.granted.first() {
             let typed: String = person.chars().take(TYPED_MAX).collect();
             let why = "none of their policies covers such an account";
-            let event = Draft {
-                at: self.s.clock.now(),
-                actor: Actor::Person(known.voter.person.clone()),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
-            };
+            let event = Draft::refused(
+                &principal.person,
+                self.s.clock.now(),
+                json!({ "command": "restore", "why": why, "typed": typed }),
+            );
             let name = said.policy.as_deref().unwrap_or(&policy.name);
             self.s.store.append(AuditContext::of_policy(name), event).await?;
         }
@@ -184,7 +185,7 @@ impl Commands {
         &self,
         provider: &ProviderName,
         policy: &Policy,
-        known: &Principal,
+        principal: &Principal,
         account: &Account,
         reason: String,
         key: &str,
@@ -200,24 +201,24 @@ impl Commands {
         };
         // An account that one policy suspended is restored by the people of that policy.
         let theirs = match &suspended_for {
-            Some((_, of)) if *of != policy.name => Some(self.held_in(of, &known.voter.person.id).await),
+            Some((_, of)) if *of != policy.name => Some(self.held_in(of, &principal.person.id).await),
             Some(_) | None => None,
         };
-        let (policy, known) = match &theirs {
-            Some(Ok(Some((policy, known)))) => (*policy, known),
+        let (policy, principal) = match &theirs {
+            Some(Ok(Some((policy, principal)))) => (*policy, principal),
             Some(Err(denied)) => return Ok(Err(refusals::denied(denied))),
             Some(Ok(None)) => {
-                self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
+                self.note_not_given_back(policy, principal, account, NotRestored::OtherPolicy).await?;
                 return Ok(Err(exemptions::not_restored(
                     account,
                     NotRestored::OtherPolicy,
                     self.s.terms(provider),
                 )));
             }
-            None => (policy, known),
+            None => (policy, principal),
         };
         let suspended = suspended_for.is_some();
-        let allowed = match self.may_restore(policy, known, account, &reason, suspended).await {
+        let allowed = match self.may_restore(policy, principal, account, &reason, suspended).await {
             Ok(allowed) => allowed,
             Err(error) => {
                 tracing::warn!(%error, "an account that is to be restored can't be read");
@@ -225,7 +226,7 @@ impl Commands {
             }
         };
         if let Err(why) = allowed {
-            self.note_not_given_back(policy, known, account, why).await?;
+            self.note_not_given_back(policy, principal, account, why).await?;
             return Ok(Err(exemptions::not_restored(account, why, self.s.terms(provider))));
         }
         let wish = Wish {
@@ -233,9 +234,9 @@ impl Commands {
             policy: policy.name.clone(),
             provider: provider.clone(),
             request: suspended_for.map(|(request, _)| request),
-            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            account: Subject::of(account),
             name: account.name.clone(),
-            by: known.voter.person.clone(),
+            by: principal.person.clone(),
             reason,
         };
         let until = left_alone_until(now, &policy.rule);
@@ -255,13 +256,13 @@ impl Commands {
     async fn may_restore(
         &self,
         policy: &Policy,
-        known: &Principal,
+        principal: &Principal,
         account: &Account,
         reason: &str,
         suspended: bool,
     ) -> Result<Result<(), NotRestored>, IdentityError> {
         let own = self.authz.account_owners(policy);
-        let allowed = may_give_back(policy, &own, &known.voter, account, reason, suspended);
+        let allowed = may_give_back(policy, &own, principal, account, reason, suspended);
         if allowed.is_err() || suspended {
             return Ok(allowed);
         }
@@ -272,7 +273,7 @@ impl Commands {
     async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Principal)>, Denied> {
         let Some(policy) = self.s.policy(policy) else { return Ok(None) };
         match authz::identify(&self.authz, policy, user).await {
-            Ok(known) => Ok(Role::Approver.held_by(&known).then_some((policy, known))),
+            Ok(principal) => Ok(Role::Approver.held_by(&principal).then_some((policy, principal))),
             Err(denied @ Denied::CantTell(_)) => Err(denied),
             Err(Denied::Outsider(..) | Denied::NotInChannel(..)) => Ok(None),
         }
@@ -319,7 +320,7 @@ impl Commands {
     async fn note_not_given_back(
         &self,
         policy: &Policy,
-        known: &Principal,
+        principal: &Principal,
         account: &Account,
         why: NotRestored,
     ) -> anyhow::Result<()> {
@@ -335,13 +336,12 @@ impl Commands {
             NotRestored::NoEmail => no_email.as_str(),
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
-        let event = Draft {
-            at: self.s.clock.now(),
-            actor: Actor::Person(known.voter.person.clone()),
-            action: Action::InputRefused,
-            subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
-            detail: serde_json::json!({ "command": "restore", "why": why }),
-        };
+        let event = Draft::refused(
+            &principal.person,
+            self.s.clock.now(),
+            json!({ "command": "restore", "why": why }),
+        )
+        .about(Subject::of(account));
         let context = AuditContext::of_policy(&policy.name);
         self.s.store.append(context, event).await?;
         Ok(())
@@ -351,16 +351,16 @@ impl Commands {
 fn may_give_back(
     policy: &Policy,
     account_owners: &AccountOwners,
-    voter: &Voter,
+    principal: &Principal,
     account: &Account,
     reason: &str,
     ours: bool,
 ) -> Result<(), NotRestored> {
-    if voter.person.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
+    if principal.person.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
         return Err(NotRestored::NoEmail);
     }
-    let subject = Subject { id: account.id.clone(), login: account.login.clone() };
-    if is_own_account(account_owners, &voter.person, &subject, account.email.as_deref()) {
+    let subject = Subject::of(account);
+    if is_own_account(account_owners, &principal.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
     // Of everybody else in the directory this bot tells nothing.
@@ -370,7 +370,7 @@ fn may_give_back(
     if account.status != AccountStatus::Suspended {
         return Err(NotRestored::NotSuspended);
     }
-    if !ours && !voter.admin {
+    if !ours && !principal.admin {
         return Err(NotRestored::NotOurs);
     }
     if reason.trim().is_empty() {

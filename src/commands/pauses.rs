@@ -31,10 +31,10 @@ impl Commands {
             Err(answer) => return Ok(answer),
         };
         let (mut new, mut before, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
-        for (policy, known) in meant {
-            match self.s.store.pause(asked.key, &policy.name, decision(asked, known, reason)).await {
+        for (policy, principal) in meant {
+            match self.s.store.pause(asked.key, &policy.name, decision(asked, principal, reason)).await {
                 Ok(Ok(pause)) => {
-                    tracing::warn!(policy = policy.name, by = known.voter.person.id, "paused");
+                    tracing::warn!(policy = policy.name, by = principal.person.id, "paused");
                     new.push(pause);
                 }
                 Ok(Err(pause)) => before.extend(pause),
@@ -73,8 +73,8 @@ impl Commands {
             Err(answer) => return Ok(answer),
         };
         let mut resumed = Vec::new();
-        for (policy, known) in meant {
-            match self.s.store.resume(asked.key, &policy.name, decision(asked, known, reason)).await {
+        for (policy, principal) in meant {
+            match self.s.store.resume(asked.key, &policy.name, decision(asked, principal, reason)).await {
                 Ok(pause) => resumed.extend(pause),
                 Err(error @ StoreError::CommitUnknown(_)) => return Err(error.into()),
                 Err(error) => missed.push(broken(policy, &error)),
@@ -102,10 +102,10 @@ impl Commands {
         if exemption::is_too_long(reason) {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
-        let Some((_, known)) = asked.granted.first() else {
+        let Some((_, principal)) = asked.granted.first() else {
             return Ok(Err(refusals::not_allowed("resume the database", Role::Admin.in_words())));
         };
-        let by = decision(asked, known, reason);
+        let by = decision(asked, principal, reason);
         let sweep = |policy: &Policy| NewSweep {
             policy: policy.name.clone(),
             slot: format!("resumed:{}", asked.key),
@@ -147,7 +147,7 @@ impl Commands {
         }
         let unsure = asked.unsure.iter();
         let unsure = unsure.map(|(policy, why)| (policy.name.clone(), Missed::CantTell(why.clone())));
-        Ok((asked.granted.iter().map(|(policy, known)| (*policy, known)).collect(), unsure.collect()))
+        Ok((asked.granted.iter().map(|(policy, principal)| (*policy, principal)).collect(), unsure.collect()))
     }
 
     /// The audit trail says of which policies nobody could tell whether they were to be stopped or resumed. What was done
@@ -171,7 +171,7 @@ fn broken(policy: &Policy, error: &StoreError) -> (String, Missed) {
     (policy.name.clone(), Missed::Broken)
 }
 
-fn decision(asked: &Asked<'_>, known: &Principal, reason: &str) -> Decision {
+fn decision(asked: &Asked<'_>, principal: &Principal, reason: &str) -> Decision {
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    Decision { by: known.voter.person.clone(), at: asked.at, reason }
+    Decision { by: principal.person.clone(), at: asked.at, reason }
 }

@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
     use crate::commands::tests::{account, approver};
-    use crate::domain::audit::{Action, Actor, Draft, Subject};
+    use crate::domain::audit::{Action, Draft, Subject};
     use crate::domain::exemption::Wish;
     use crate::domain::plan::{Counts, Plan, Verdict};
     use crate::domain::provider::ProviderName;
@@ -191,13 +191,8 @@ mod tests {
 
     async fn noted(engine: &Engine, policy: &str) {
         let account = account();
-        let event = Draft {
-            at: engine.s.clock.now(),
-            actor: Actor::System,
-            action: Action::Skipped,
-            subject: Some(Subject { id: account.id, login: account.login }),
-            detail: serde_json::Value::Null,
-        };
+        let event = Draft::by_bot(engine.s.clock.now(), Action::Skipped, serde_json::Value::Null)
+            .about(Subject::of(&account));
         let context = AuditContext::of_policy(policy);
         engine.s.store.append(context, event).await.unwrap();
     }
@@ -231,9 +226,9 @@ mod tests {
             let wish = Wish {
                 policy: policy.to_owned(),
                 provider: ProviderName::default(),
-                account: Subject { id: account.id.clone(), login: account.login.clone() },
+                account: Subject::of(&account),
                 email: None,
-                by: approver().voter.person,
+                by: approver().person,
                 reason: reason.to_owned(),
                 starts_at: now,
                 ends_at: now + Duration::days(1),

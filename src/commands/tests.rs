@@ -9,7 +9,6 @@ use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::audit::Person;
 use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
-use crate::domain::request::Voter;
 
 /// A command of an approver of these policies.
 pub(crate) fn asked(policies: &[Policy], at: DateTime<Utc>) -> Asked<'_> {
@@ -20,7 +19,7 @@ pub(crate) fn asked(policies: &[Policy], at: DateTime<Utc>) -> Asked<'_> {
 pub(crate) fn approver() -> Principal {
     let (id, email) = ("U0ALICE".to_owned(), Some("alice@example.com".to_owned()));
     let person = Person { id, name: "Alice".to_owned(), email, person_id: None };
-    Principal { voter: Voter { person, approver: true, admin: false }, viewer: true }
+    Principal { person, approver: true, admin: false, viewer: true }
 }
 
 pub(crate) fn account() -> Account {

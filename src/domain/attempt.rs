@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::account::AccountStatus;
 use super::assess::Evidence;
-use super::audit::{Action, Actor, Draft, Subject};
+use super::audit::{Action, Draft, Subject};
 use super::backoff;
 
 /// How often an effect is tried before it is a failure that a person must look at.
@@ -292,7 +292,7 @@ type Trace = Option<(Action, Value)>;
 
 /// Returns the audit event of a step, for this account.
 pub(super) fn drafts(subject: Subject, trace: Trace, at: DateTime<Utc>) -> Vec<Draft> {
-    let draft = |(action, detail)| Draft { at, actor: Actor::System, action, subject: Some(subject), detail };
+    let draft = |(action, detail)| Draft::by_bot(at, action, detail).about(subject);
     trace.map(draft).into_iter().collect()
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::account::AccountId;
+use super::account::{Account, AccountId};
 use super::fold::folded;
 use super::hash::hex;
 
@@ -27,6 +27,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// Returns somebody of whom nothing but the id is known.
+    pub fn unknown(id: &str) -> Person {
+        Person { id: id.to_owned(), name: String::new(), email: None, person_id: None }
+    }
+
     /// The ids that the chat system named for them.
     pub fn ids(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.id).chain(&self.person_id)
@@ -258,6 +263,13 @@ pub struct Subject {
     pub login: String,
 }
 
+impl Subject {
+    /// Returns the account as events name it.
+    pub fn of(account: &Account) -> Subject {
+        Subject { id: account.id.clone(), login: account.login.clone() }
+    }
+}
+
 /// An event that is not yet in the chain. The store adds the sweep or request it belongs to, the sequence number and
 /// the hash.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,6 +284,34 @@ pub struct Draft {
     pub subject: Option<Subject>,
     /// Evidence and result; an object or null.
     pub detail: Value,
+}
+
+impl Draft {
+    /// Returns an event about no single account.
+    pub fn new(actor: Actor, at: DateTime<Utc>, action: Action, detail: Value) -> Draft {
+        Draft { at, actor, action, subject: None, detail }
+    }
+
+    /// Returns an event of what the bot did of its own accord.
+    pub fn by_bot(at: DateTime<Utc>, action: Action, detail: Value) -> Draft {
+        Draft::new(Actor::System, at, action, detail)
+    }
+
+    /// Returns an event of what a person did.
+    pub fn by(person: &Person, at: DateTime<Utc>, action: Action, detail: Value) -> Draft {
+        Draft::new(Actor::Person(person.clone()), at, action, detail)
+    }
+
+    /// Returns the event of a person's input that had no effect.
+    pub fn refused(person: &Person, at: DateTime<Utc>, detail: Value) -> Draft {
+        Draft::by(person, at, Action::InputRefused, detail)
+    }
+
+    /// Returns the same event about an account.
+    #[must_use]
+    pub fn about(self, account: Subject) -> Draft {
+        Draft { subject: Some(account), ..self }
+    }
 }
 
 /// An event of the chain.

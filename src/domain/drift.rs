@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::account::{AccountStatus, Changer, NotSuspendable, Reading, StatusChange};
-use super::audit::{Action, Actor, Draft, Subject};
+use super::audit::{Action, Draft, Subject};
 use super::backoff;
 use super::provider::ProviderName;
 
@@ -289,14 +289,13 @@ pub fn step(watch: &Watch, finding: Finding, watched_for: Option<Duration>, now:
 }
 
 fn found(watch: &Watch, back: &Back, now: DateTime<Utc>) -> Draft {
-    Draft {
-        at: now,
-        actor: Actor::System,
-        action: Action::DriftFound,
-        subject: Some(watch.account.clone()),
-        detail: json!({
+    Draft::by_bot(
+        now,
+        Action::DriftFound,
+        json!({
             "changer": back.by, "changed_at": back.at, "what": back.what, "status": back.status,
             "suspended_at": watch.suspended_at,
         }),
-    }
+    )
+    .about(watch.account.clone())
 }

@@ -171,7 +171,7 @@ pub fn exempted(id: i64, wish: &Wish, at: DateTime<Utc>) -> Draft {
     let detail = json!({
         "exemption": id, "reason": wish.reason, "starts_at": wish.starts_at, "ends_at": wish.ends_at,
     });
-    event(at, Actor::Person(wish.by.clone()), Action::Exempted, &wish.account, detail)
+    Draft::by(&wish.by, at, Action::Exempted, detail).about(wish.account.clone())
 }
 
 /// The audit event of an exemption's end.
@@ -181,23 +181,13 @@ pub fn ended(granted: &Granted, end: &End, at: DateTime<Utc>) -> Draft {
         End::Lifted { by, reason } => (Actor::Person(by.clone()), Action::Unexempted, reason.clone()),
     };
     let detail = json!({ "exemption": granted.id, "reason": reason, "was_to_end_at": granted.ends_at });
-    event(at, actor, action, &granted.account, detail)
+    Draft::new(actor, at, action, detail).about(granted.account.clone())
 }
 
 /// The audit event of a notice in the channel that an exemption ends soon.
 pub fn end_announced(granted: &Granted, at: DateTime<Utc>) -> Draft {
     let detail = json!({ "exemption": granted.id, "ends_at": granted.ends_at });
-    event(at, Actor::System, Action::ExemptionEndAnnounced, &granted.account, detail)
-}
-
-fn event(
-    at: DateTime<Utc>,
-    actor: Actor,
-    action: Action,
-    account: &Subject,
-    detail: serde_json::Value,
-) -> Draft {
-    Draft { at, actor, action, subject: Some(account.clone()), detail }
+    Draft::by_bot(at, Action::ExemptionEndAnnounced, detail).about(granted.account.clone())
 }
 
 /// Of several exemptions of an account that are in force the one that ends last.

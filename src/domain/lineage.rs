@@ -14,7 +14,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::audit::{Action, Actor, Draft};
+use super::audit::{Action, Draft};
 use super::request::Decision;
 
 /// The fact of a card that says where its request stands.
@@ -270,35 +270,32 @@ pub fn acknowledge(before: &[Witness], more: impl IntoIterator<Item = Witness>) 
 
 /// Returns the audit event of the stop.
 pub fn stopped(database: &DatabaseId, stop: &Stop) -> Draft {
-    Draft {
-        at: stop.since,
-        actor: Actor::System,
-        action: Action::DatabaseStopped,
-        subject: None,
-        detail: json!({
+    Draft::by_bot(
+        stop.since,
+        Action::DatabaseStopped,
+        json!({
             "why": stop.why,
             "database": database,
             "event": stop.head.event,
             "restored_from": stop.restored_from,
             "seen": stop.seen.iter().max_by_key(|one| one.witness.head.event).map(|one| &one.witness),
         }),
-    }
+    )
 }
 
 /// Returns the audit event of its end.
 pub fn resumed(before: &DatabaseId, after: &DatabaseId, stop: &Stop, by: &Decision) -> Draft {
     let last = stop.last_event(&before.id);
-    Draft {
-        at: by.at,
-        actor: Actor::Person(by.by.clone()),
-        action: Action::DatabaseResumed,
-        subject: None,
-        detail: json!({
+    Draft::by(
+        &by.by,
+        by.at,
+        Action::DatabaseResumed,
+        json!({
             "reason": by.reason,
             "database": after,
             "epoch_before": before.epoch,
             "event": stop.head.event,
             "last_event_seen": last.map_or(Value::Null, Value::from),
         }),
-    }
+    )
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::audit::{Action, Actor, Draft};
+use super::audit::{Action, Draft};
 use super::drift::{LOG_LAG_MAX, Watch};
 use super::policy::Rule;
 use super::sighting::{SecondLook, Sign};
@@ -53,11 +53,10 @@ pub fn missed(watch: &Watch, rule: &Rule, checked: Checked) -> Option<Missed> {
 
 /// Returns the audit event of a missed sign.
 pub fn found(watch: &Watch, missed: &Missed, now: DateTime<Utc>) -> Draft {
-    Draft {
-        at: now,
-        actor: Actor::System,
-        action: Action::MissedSignFound,
-        subject: Some(watch.account.clone()),
-        detail: json!({ "seen": missed, "idle_since": watch.idle_since, "suspended_at": watch.suspended_at }),
-    }
+    Draft::by_bot(
+        now,
+        Action::MissedSignFound,
+        json!({ "seen": missed, "idle_since": watch.idle_since, "suspended_at": watch.suspended_at }),
+    )
+    .about(watch.account.clone())
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::audit::{Action, Draft, Person, Subject};
 use super::backoff;
 use super::fold::same;
 use super::request::{Request, RequestState};
@@ -226,13 +226,8 @@ pub fn answer(
     if let Some(before) = answered.filter(|before| before.answer == answer) {
         return Err(Refusal::Same(before.clone()));
     }
-    let event = Draft {
-        at,
-        actor: Actor::Person(by.clone()),
-        action: Action::PersonAnswered,
-        subject: Some(question.account.clone()),
-        detail: json!({ "as": question.role, "answer": answer }),
-    };
+    let event = Draft::by(by, at, Action::PersonAnswered, json!({ "as": question.role, "answer": answer }))
+        .about(question.account.clone());
     let answered = Some(Answered { by: by.clone(), answer, at });
     let state = Asking::Asked { user: user.clone(), address: address.clone(), at: asked_at, answered };
     Ok((state, event))

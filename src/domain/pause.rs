@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::audit::{Action, Actor, Draft};
+use super::audit::{Action, Draft};
 use super::request::Decision;
 
 /// A pause of one policy.
@@ -32,11 +32,5 @@ pub fn resumed(by: &Decision) -> Draft {
 }
 
 fn event(by: &Decision, action: Action) -> Draft {
-    Draft {
-        at: by.at,
-        actor: Actor::Person(by.by.clone()),
-        action,
-        subject: None,
-        detail: json!({ "reason": by.reason }),
-    }
+    Draft::by(&by.by, by.at, action, json!({ "reason": by.reason }))
 }

@@ -1,7 +1,6 @@
 //! What a person is to a policy, and why somebody is not let in.
 
 use super::audit::Person;
-use super::request::Voter;
 
 /// Why a person was rejected before their input was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +21,14 @@ impl Denied {
 }
 
 /// What a person is to a policy right now.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The person with the rights to decide.
-    pub voter: Voter,
+    /// As the chat system vouches for them.
+    pub person: Person,
+    /// Is one of the policy's approvers.
+    pub approver: bool,
+    /// Is one of the policy's admins.
+    pub admin: bool,
     /// May run read-only commands.
     pub viewer: bool,
 }

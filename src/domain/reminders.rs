@@ -64,18 +64,8 @@ pub fn next_at(silence: &Reminders, request: &Request, now: DateTime<Utc>) -> Op
 
 /// Every moment of a request that waits for people; none once it is decided, or overdue.
 fn moments(silence: &Reminders, request: &Request) -> Vec<Reminder> {
-    let waits = match &request.state {
-        RequestState::Held { .. } | RequestState::Pending { .. } => true,
-        // Nobody is waited for: a preview that ends loses nothing.
-        RequestState::Preview
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => false,
-    };
+    // Nobody is waited for in a preview: one that ends loses nothing.
+    let waits = request.state.awaits_decision() && request.state != RequestState::Preview;
     let Some(deadline) = request.deadline.filter(|_| waits) else { return Vec::new() };
     let reminders = silence.remind_before.iter().map(|before| (Kind::Reminder, *before));
     let escalation = silence.escalate_before.iter().map(|before| (Kind::Escalation, *before));

@@ -148,13 +148,13 @@ pub fn restore_by(policy: Option<&Policy>, asked_at: DateTime<Utc>) -> DateTime<
 
 /// The audit event of the wish.
 pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
-    Draft {
+    Draft::by(
+        &wish.by,
         at,
-        actor: Actor::Person(wish.by.clone()),
-        action: Action::RestoreAsked,
-        subject: Some(wish.account.clone()),
-        detail: json!({ "reason": wish.reason, "suspended_by_us": wish.request.is_some() }),
-    }
+        Action::RestoreAsked,
+        json!({ "reason": wish.reason, "suspended_by_us": wish.request.is_some() }),
+    )
+    .about(wish.account.clone())
 }
 
 /// Whether the trail's last wish about this account is the one that the row claims. A row alone is only a claim.

@@ -17,10 +17,11 @@ use crate::domain::assess::{Evidence, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
 use crate::domain::keep::KeptUntil;
+use crate::domain::person::Principal;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::provider::ProviderName;
-use crate::domain::request::{Input, Verb, Voter};
+use crate::domain::request::{Input, Verb};
 use crate::domain::settings::{Limits, People, Schedule};
 use crate::domain::sighting::SecondLook;
 use crate::domain::snapshot::CandidateSnapshot;
@@ -377,7 +378,7 @@ impl Bench {
         store.receive("click", Some(id), &person.id, now).await.unwrap();
         let input = Input {
             verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
-            voter: Voter { person, approver: true, admin: false },
+            principal: Principal { person, approver: true, admin: false, viewer: true },
             received_at: now,
             list_hash: Some(request.list_hash),
             reason: None,

@@ -403,7 +403,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::audit::{Action, Draft};
     use crate::domain::settings::Schedule;
     use crate::engine::bench::{Bench, policy};
     use crate::identity::IdentityError;
@@ -557,8 +557,7 @@ mod tests {
         let bench = Bench::new();
         let engine = &bench.engine;
         engine.s.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
-        let (at, actor, action) = (midnight(), Actor::System, Action::BotStarted);
-        let event = Draft { at, actor, action, subject: None, detail: json!({}) };
+        let event = Draft::by_bot(midnight(), Action::BotStarted, json!({}));
         engine.s.store.append(AuditContext::default(), event).await.unwrap();
         let behind = async |at| read_at(engine, at).await.collectors_behind.len();
         let last = midnight() + BEHIND_MAX;

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authz::Authz;
 use crate::commands::Commands;
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::{Action, Draft};
 use crate::inbox::Inbox;
 use crate::outbox::signed::Signed;
 use crate::outbox::{self, Outbox};
@@ -234,13 +234,8 @@ impl Engine {
             return Ok(());
         }
         tracing::warn!(seconds = jumped.num_seconds(), "the clock has jumped, or this machine slept");
-        let event = Draft {
-            at: now,
-            actor: Actor::System,
-            action: Action::ClockJumped,
-            subject: None,
-            detail: serde_json::json!({ "seconds": jumped.num_seconds() }),
-        };
+        let event =
+            Draft::by_bot(now, Action::ClockJumped, serde_json::json!({ "seconds": jumped.num_seconds() }));
         self.s.store.append(AuditContext::default(), event).await?;
         *seen = (instant, now);
         Ok(())

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::chat::{Ack, FormState, Inbound, Modal, Text};
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::Draft;
 use crate::domain::exemption;
 use crate::domain::request::Verb;
 use crate::inbox::{Inbox, Made};
@@ -37,23 +39,17 @@ impl Inbox {
         let Some(policy) = self.s.policy(&request.policy) else {
             return Ok(Err(refusals::no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
-        if !known.voter.approver {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(known.voter.person.clone()),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
-            };
-            if known.voter.admin {
-                self.s.store.append(AuditContext::of(&request), event).await?;
-            } else {
-                self.authz.append_try(AuditContext::of(&request), event).await?;
-            }
+        if !principal.approver {
+            let event = Draft::refused(
+                &principal.person,
+                inbound.received_at,
+                json!({ "verb": "deny", "why": "not_an_approver" }),
+            );
+            self.authz.append_refused(!principal.admin, AuditContext::of(&request), event).await?;
             return Ok(Err(refusals::not_allowed("deny a request", "approvers of this policy")));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();

@@ -2,38 +2,41 @@
 //! here ever calls the identity provider to change something.
 
 mod deny;
+mod drawings;
 mod home;
 mod outreach;
-pub(crate) mod rate_limit;
-pub(crate) mod review;
+mod rate_limit;
+mod review;
 mod row_menu;
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::authz::Authz;
 use crate::authz::rights::Role;
 use crate::chat::{
-    Ack, FormState, Handler, Inbound, Later, MessageRef, Modal, Prepared, Response, Text, What,
+    Ack, FormState, Handler, Inbound, Later, MessageRef, Modal, Prepared, Response, Text, ViewRef, What,
 };
 use crate::commands::Commands;
-use crate::domain::audit::Person;
+use crate::domain::audit::{Draft, Person};
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{KnownForRetry, Verb};
-use crate::inbox::rate_limit::RateVerdict;
-use crate::inbox::review::DialogInput;
+use crate::inbox::drawings::Drawings;
+use crate::inbox::rate_limit::{RateLimits, RateVerdict};
 use crate::outbox::Outbox;
 use crate::outbox::ephemeral::broken;
 use crate::outbox::signed::{self, Origin};
 use crate::request::Requests;
 use crate::request::decision::{ButtonInput, refused_unseen};
 use crate::scheduler::Class;
-use crate::services::Services;
+use crate::services::{Services, lock};
 use crate::store::{AuditContext, Receipt};
-use crate::wording::actions::{ButtonAction, Control, Dialog, RequestAction};
+use crate::wording::actions::{ButtonAction, Control, Dialog, Memory, RequestAction};
 use crate::wording::{lineage, refusals};
 
 /// So many dialogs are put together at once, which is more than a channel's worth of clicks. Each one has a whole list
@@ -78,6 +81,15 @@ impl Made {
     }
 }
 
+/// A click in the dialog.
+pub(crate) struct DialogInput<'a> {
+    pub(crate) view: &'a ViewRef,
+    pub(crate) memory: Memory,
+    pub(crate) control: Control,
+    pub(crate) state: &'a FormState,
+    pub(crate) stamp: &'a str,
+}
+
 /// What people send, one input at a time.
 pub struct Inbox {
     s: Arc<Services>,
@@ -85,9 +97,9 @@ pub struct Inbox {
     outbox: Arc<Outbox>,
     requests: Arc<Requests>,
     commands: Arc<Commands>,
-    drawings: Mutex<review::Drawings>,
+    drawings: Drawings,
     dialogs: Dialogs,
-    pace: Mutex<rate_limit::RateLimits>,
+    pace: Mutex<RateLimits>,
 }
 
 impl Inbox {
@@ -104,7 +116,7 @@ impl Inbox {
             outbox,
             requests,
             commands,
-            drawings: Mutex::default(),
+            drawings: Drawings::default(),
             dialogs: Dialogs::default(),
             pace: Mutex::default(),
         }
@@ -193,6 +205,21 @@ impl Inbox {
         }
     }
 
+    /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
+    async fn turn(&self, inbound: &Inbound) -> anyhow::Result<RateVerdict> {
+        let person = self.authz.counted_by(&inbound.user);
+        let turn = lock(&self.pace).take(&person, rate_limit::costs(&inbound.what), Instant::now());
+        if turn == (RateVerdict::TooFast { noted: true }) {
+            let why = "exceeded the limit for one person; further inputs of this minute were refused";
+            let person = Person::unknown(&inbound.user);
+            let event = Draft::refused(&person, inbound.received_at, json!({ "why": why }));
+            // Of somebody who has just tried without the right, it is one more of these.
+            let is_try = self.authz.is_only_counted(&inbound.user);
+            self.authz.append_refused(is_try, AuditContext::default(), event).await?;
+        }
+        Ok(turn)
+    }
+
     /// Answers a button or dialog of another database, or of an earlier epoch of this one. It changes nothing.
     async fn not_of_this_database(
         self: &Arc<Self>,
@@ -206,8 +233,7 @@ impl Inbox {
         };
         let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
-            let person =
-                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
+            let person = Person::unknown(&inbound.user);
             let event = refused_unseen(person, inbound.received_at, why);
             self.authz.settle_try(inbound, why, AuditContext::default(), event).await?;
         }

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::chat::{Inbound, What};
-use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::inbox::Inbox;
-use crate::store::AuditContext;
+use crate::chat::What;
 
 /// What somebody who has done nothing for a while may spend at once.
 const SAVED_MAX: f64 = 120.0;
@@ -46,7 +43,7 @@ pub(crate) enum RateVerdict {
 }
 
 impl RateLimits {
-    fn take(&mut self, person: &str, costs: f64, now: Instant) -> RateVerdict {
+    pub(crate) fn take(&mut self, person: &str, costs: f64, now: Instant) -> RateVerdict {
         if self.people.len() > REMEMBERED_MAX {
             self.people.retain(|_, bucket| bucket.filled(now) < SAVED_MAX);
         }
@@ -71,42 +68,14 @@ impl TokenBucket {
     }
 }
 
-fn costs(what: &What) -> f64 {
+/// Returns what an input costs.
+pub(crate) fn costs(what: &What) -> f64 {
     match what {
         What::Command { .. } | What::HomeOpened | What::HomeClick { .. } => QUESTION_COSTS,
         What::Click { .. } | What::ModalClick { .. } => INPUT_COSTS,
         // What somebody has written must not be lost, and there is no more of it than of opened dialogs. That somebody
         // joined a channel is Slack's word, not theirs.
         What::Submission { .. } | What::Joined { .. } => 0.0,
-    }
-}
-
-impl Inbox {
-    /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    pub(crate) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<RateVerdict> {
-        let person = self.authz.counted_by(&inbound.user);
-        let turn = crate::services::lock(&self.pace).take(&person, costs(&inbound.what), Instant::now());
-        if turn == (RateVerdict::TooFast { noted: true }) {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(Person {
-                    id: inbound.user.clone(),
-                    name: String::new(),
-                    email: None,
-                    person_id: None,
-                }),
-                action: Action::InputRefused,
-                subject: None,
-                detail: serde_json::json!({ "why": "exceeded the limit for one person; further inputs of this minute were refused" }),
-            };
-            // Of somebody who has just tried without the right, it is one more of these.
-            if self.authz.is_only_counted(&inbound.user) {
-                self.authz.append_try(AuditContext::default(), event).await?;
-            } else {
-                self.s.store.append(AuditContext::default(), event).await?;
-            }
-        }
-        Ok(turn)
     }
 }
 

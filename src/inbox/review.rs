@@ -4,62 +4,24 @@
 //! they are acknowledged; the dialog is drawn again after it, one drawing at a time, from the draft as it then is, so
 //! the last one shows the newest. Whatever happened to the request meanwhile is answered in the dialog, and audited.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::OwnedMutexGuard;
 
 use crate::authz;
 use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
-use crate::domain::person::Denied;
+use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
-use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
-use crate::inbox::{Inbox, Made, Place};
+use crate::domain::request::{self, Refusal, Request, Verb};
+use crate::inbox::{DialogInput, Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
-use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
 use crate::wording::refusals;
 use crate::wording::review_dialog::{self, form};
-
-/// The dialogs that are being drawn, by their id.
-pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
-
-/// Draws of one dialog wait for each other; one that comes after another covers it.
-#[derive(Default)]
-pub(crate) struct Drawing {
-    wanted: AtomicU64,
-    drawn: Arc<tokio::sync::Mutex<u64>>,
-}
-
-/// Keeps other drawings of the dialog waiting until this one is shown.
-struct DrawingTurn {
-    inbox: Arc<Inbox>,
-    view: String,
-    drawing: Arc<Drawing>,
-    drawn: OwnedMutexGuard<u64>,
-    place: Place,
-}
-
-impl Drop for DrawingTurn {
-    fn drop(&mut self) {
-        put_away(&mut lock(&self.inbox.drawings), &self.view, &self.drawing);
-    }
-}
-
-/// A click in the dialog.
-pub(crate) struct DialogInput<'a> {
-    pub(crate) view: &'a ViewRef,
-    pub(crate) memory: Memory,
-    pub(crate) control: Control,
-    pub(crate) state: &'a FormState,
-    pub(crate) stamp: &'a str,
-}
 
 /// Why a dialog is not shown.
 pub(crate) enum NotShown {
@@ -97,18 +59,18 @@ impl Inbox {
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
-        let (policy, voter) = match self.identified(inbound, id).await? {
+        let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
         // Only somebody who is known waits for a place.
         let place = self.dialogs.place().await;
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let voter = match self.may_decide(inbound, policy, voter, id, list_hash).await? {
-            Ok(voter) => voter,
+        let principal = match self.may_decide(inbound, policy, principal, id, list_hash).await? {
+            Ok(principal) => principal,
             Err(not) => return Ok(Err(not)),
         };
-        let (person, account_owners) = (voter.person, self.authz.account_owners(policy));
+        let (person, account_owners) = (principal.person, self.authz.account_owners(policy));
         let opened = self.s.store.change_review(id, &inbound.user, move |review| {
             let left_out = review.request.left_out_before(&person);
             let fresh =
@@ -131,12 +93,12 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         id: i64,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
         let nothing = || NotShown::Over(self.requests.no_such_request());
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
         match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => Ok(Ok((policy, known.voter))),
+            Ok(principal) => Ok(Ok((policy, principal))),
             Err(denied) => {
                 self.requests.note_stranger(inbound, AuditContext::of(&request), &denied).await?;
                 let text = refusals::denied(&denied);
@@ -154,46 +116,35 @@ impl Inbox {
         inbound: &Inbound,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let (policy, voter) = match self.identified(inbound, id).await? {
+    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
+        let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
-        let may = self.may_decide(inbound, policy, voter, id, list_hash).await?;
-        Ok(may.map(|voter| (policy, voter)))
+        let may = self.may_decide(inbound, policy, principal, id, list_hash).await?;
+        Ok(may.map(|principal| (policy, principal)))
     }
 
     async fn may_decide(
         &self,
         inbound: &Inbound,
         policy: &Policy,
-        voter: Voter,
+        principal: Principal,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Voter, NotShown>> {
+    ) -> anyhow::Result<Result<Principal, NotShown>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
-        let input = Input {
-            verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
-            voter,
-            received_at: inbound.received_at,
-            list_hash: Some(list_hash.to_owned()),
-            reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
-        };
+        let verb = Verb::Suspend { keep: [].into(), until: KeptUntil::default() };
+        let said = ButtonInput { request: id, list_hash: Some(list_hash.to_owned()), verb, reason: None };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         match request::decide(&request, &candidates, &input) {
-            Ok(_) => Ok(Ok(input.voter)),
+            Ok(_) => Ok(Ok(input.principal)),
             Err(refusal) => {
                 let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
-                if input.voter.admin || !refusal.is_lack_of_right() {
-                    self.s.store.append(context, event).await?;
-                } else {
-                    self.authz.append_try(context, event).await?;
-                }
+                let is_try = refusal.is_lack_of_right() && !input.principal.admin;
+                self.authz.append_refused(is_try, context, event).await?;
                 self.s.nudge();
                 Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
             }
@@ -235,21 +186,15 @@ impl Inbox {
         tick: bool,
         shown_by: impl FnOnce(Modal) -> Response,
     ) -> anyhow::Result<Made> {
-        let drawing = Arc::clone(lock(&self.drawings).entry(view.id.clone()).or_default());
-        let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
-        let drawn = Arc::clone(&drawing.drawn).lock_owned().await;
-        let (inbox, view) = (Arc::clone(self), view.id.clone());
-        let mut turn = DrawingTurn { inbox, view, drawing, drawn, place: None };
-        if *turn.drawn >= ticket {
+        let Some(turn) = self.drawings.turn(&view.id).await else {
             return Ok(Made::of(Response::Nothing));
-        }
-        *turn.drawn = turn.drawing.wanted.load(Ordering::SeqCst);
-        turn.place = self.dialogs.place().await;
+        };
+        let place = self.dialogs.place().await;
         let response = match self.drawing(inbound, memory, tick).await? {
             Ok(modal) => shown_by(modal),
             Err(text) => Response::Reply(refusals::note(text)),
         };
-        Ok(Made { response, until_shown: Some(Box::new(turn)) })
+        Ok(Made { response, until_shown: Some(Box::new((turn, place))) })
     }
 
     /// Returns the dialog as it is to be shown. `Err`: it stays as it is, and why.
@@ -336,7 +281,7 @@ impl Inbox {
         about: About,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
+        let (policy, principal) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
                 return Ok(replaced(review_dialog::over(about.request, why, None)));
@@ -344,7 +289,7 @@ impl Inbox {
             Err(NotShown::CantTell(text)) => return Ok(fault(review_dialog::REASON, text)),
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, form::no_day())) };
-        if let Some(ack) = self.would_refuse(inbound, policy, voter, &about, &until).await? {
+        if let Some(ack) = self.would_refuse(inbound, policy, principal, &about, &until).await? {
             return Ok(ack);
         }
         let (now, position) = (self.s.clock.now(), about.position);
@@ -370,7 +315,7 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         policy: &Policy,
-        voter: Voter,
+        principal: Principal,
         about: &About,
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
@@ -379,17 +324,13 @@ impl Inbox {
             return Ok(Some(replaced(over)));
         };
         let wishes = [(about.position, until.clone())].into();
-        let input = Input {
-            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            voter,
-            received_at: inbound.received_at,
+        let said = ButtonInput {
+            request: about.request,
             list_hash: Some(about.list_hash.clone()),
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
             reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
         };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
         self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
         Ok(Some(answer(about.request, &refusal, Some((&request, &candidates)))))
@@ -486,14 +427,6 @@ fn waits(request: &Request, memory: &Memory, now: DateTime<Utc>) -> bool {
         && request.deadline.is_some_and(|deadline| now < deadline)
 }
 
-/// Forgets a dialog for which no other drawing waits.
-fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
-    // The map's and ours.
-    if Arc::strong_count(drawing) <= 2 {
-        drawings.remove(view);
-    }
-}
-
 fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[Candidate])> {
     review.map(|review| (&review.request, review.candidates.as_slice()))
 }
@@ -564,17 +497,5 @@ mod tests {
         store.expire_due(deadline).await.unwrap();
         let request = store.request_alone(id).await.unwrap().unwrap();
         assert!(!waits(&request, &seen, before), "it has ended");
-    }
-
-    #[test]
-    fn a_dialog_is_forgotten_by_the_last_who_draws_it() {
-        let drawing = Arc::new(Drawing::default());
-        let mut drawings: Drawings = [("V1".to_owned(), Arc::clone(&drawing))].into();
-        let other = Arc::clone(&drawing);
-        put_away(&mut drawings, "V1", &drawing);
-        assert_eq!(drawings.len(), 1, "somebody else waits for it");
-        drop(other);
-        put_away(&mut drawings, "V1", &drawing);
-        assert!(drawings.is_empty());
     }
 }

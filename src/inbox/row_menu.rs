@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use chrono::SubsecRound;
 
 use crate::authz;
@@ -9,12 +11,12 @@ use crate::authz::rights::Role;
 use crate::chat::{Ack, FormState, Inbound, Modal, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::left_alone_until;
-use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
-use crate::domain::request::{self, Input, Request, Verb};
+use crate::domain::request::{self, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::{Inbox, Made};
@@ -124,25 +126,21 @@ impl Inbox {
         let Some((policy, request, candidates, candidate)) = found else {
             return Ok(Err(self.requests.no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
         let until =
             Until { ends_at: inbound.received_at.trunc_subsecs(0) + policy.kept_for(), reason: "–".into() };
         let wishes = [(chosen.position, until)].into();
-        let input = Input {
-            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
-            voter: known.voter,
-            received_at: inbound.received_at,
+        let said = ButtonInput {
+            request: chosen.request,
             list_hash: Some(chosen.list_hash.clone()),
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
             reason: None,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
         };
+        let input = self.requests.input(policy, principal, said, inbound.received_at);
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
             self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
             self.s.nudge();
@@ -162,11 +160,11 @@ impl Inbox {
         else {
             return Ok(Err(self.requests.no_such_request()));
         };
-        let known = match self.known(inbound, policy, &request).await? {
-            Ok(known) => known,
+        let principal = match self.principal(inbound, policy, &request).await? {
+            Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
-        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &principal).await? {
             return Ok(Err(text));
         }
         let left_alone = left_alone_until(self.s.clock.now(), &policy.rule);
@@ -180,16 +178,15 @@ impl Inbox {
         policy: &Policy,
         request: &Request,
         candidate: &Candidate,
-        known: &Principal,
+        principal: &Principal,
     ) -> anyhow::Result<Option<Text>> {
-        if !Role::Approver.held_by(known) {
-            let event = Draft {
-                at: inbound.received_at,
-                actor: Actor::Person(known.voter.person.clone()),
-                action: Action::InputRefused,
-                subject: Some(candidate.subject()),
-                detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
-            };
+        if !Role::Approver.held_by(principal) {
+            let event = Draft::refused(
+                &principal.person,
+                inbound.received_at,
+                json!({ "command": "give_back", "why": "not_an_approver" }),
+            )
+            .about(candidate.subject());
             self.authz.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("restore an account", Role::Approver.in_words())));
         }
@@ -225,12 +222,12 @@ impl Inbox {
         // Both at once: neither may take what time there is.
         let look =
             tokio::time::timeout(self.s.chat.answer_time().to_read(), provider.read(&candidate.shown.id));
-        let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
-        let known = match known? {
-            Ok(known) => known,
+        let (principal, account) = tokio::join!(self.principal(inbound, policy, &request), look);
+        let principal = match principal? {
+            Ok(principal) => principal,
             Err(text) => return fault(text),
         };
-        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &principal).await? {
             return fault(text);
         }
         let account: Account = match account {
@@ -246,7 +243,7 @@ impl Inbox {
             .give_back_if_allowed(
                 &request.rule.provider,
                 policy,
-                &known,
+                &principal,
                 &account,
                 form::reason(state),
                 &inbound.key,
@@ -262,14 +259,14 @@ impl Inbox {
     }
 
     /// Returns who this is to the policy; a rejection is in the audit trail.
-    pub(crate) async fn known(
+    pub(crate) async fn principal(
         &self,
         inbound: &Inbound,
         policy: &Policy,
         request: &Request,
     ) -> anyhow::Result<Result<Principal, Text>> {
         match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => Ok(Ok(known)),
+            Ok(principal) => Ok(Ok(principal)),
             Err(denied) => {
                 self.requests.note_stranger(inbound, AuditContext::of(request), &denied).await?;
                 Ok(Err(refusals::denied(&denied)))

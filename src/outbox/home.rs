@@ -194,7 +194,7 @@ impl Outbox {
         let (mut visible, mut unsure): (Vec<(&Policy, Principal)>, _) = (Vec::new(), false);
         for policy in &self.s.policies {
             match authz::identify(&self.authz, policy, user).await {
-                Ok(known) if Role::Viewer.held_by(&known) => visible.push((policy, known)),
+                Ok(principal) if Role::Viewer.held_by(&principal) => visible.push((policy, principal)),
                 Ok(_) | Err(Denied::NotInChannel(..)) => {}
                 Err(Denied::Outsider(..)) => return Ok((home::nothing_to_see(&self.whom_to_ask()), true)),
                 Err(Denied::CantTell(why)) => {
@@ -235,7 +235,7 @@ impl Outbox {
             trends,
             health: &self.reports.health().await,
             policies: &self.reports.policy_statuses(&policies).await?,
-            roles: visible.iter().map(|(_, known)| known).collect(),
+            roles: visible.iter().map(|(_, principal)| principal).collect(),
             ending: &ending,
             decisions: &self.s.store.recent_decisions(names, DECISIONS).await?,
             unsure,

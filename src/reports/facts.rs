@@ -8,7 +8,7 @@ use crate::domain::candidate::Candidate;
 use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
 use crate::domain::plan::Counts;
-use crate::domain::request::{Decision, Request, RequestState};
+use crate::domain::request::Request;
 use crate::identity::Terms;
 use crate::reports::export::Excerpt;
 use crate::store::SweepRow;
@@ -72,22 +72,6 @@ impl Suspension<'_> {
     /// Whether the account was suspended.
     pub fn is_suspended(&self) -> bool {
         self.outcome.is_some_and(|event| event.action == Action::Suspended.word())
-    }
-}
-
-/// The decision of a request, if a person took one; the second one where two are needed.
-pub fn decision(state: &RequestState) -> Option<&Decision> {
-    match state {
-        RequestState::Approved { decision, .. }
-        | RequestState::Completed { decision, .. }
-        | RequestState::Denied { decision }
-        | RequestState::Withdrawn { decision }
-        | RequestState::WentLive { decision } => Some(decision),
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Outdated { .. } => None,
     }
 }
 

@@ -133,7 +133,7 @@ mod tests {
     use chrono::Duration;
 
     use super::*;
-    use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::audit::{Action, Draft};
     use crate::domain::snapshot::CandidateSnapshot;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
@@ -162,13 +162,7 @@ mod tests {
         let bench = Bench::new();
         let engine = &bench.engine;
         engine.s.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
-        let event = Draft {
-            at: engine.s.clock.now(),
-            actor: Actor::System,
-            action: Action::Skipped,
-            subject: None,
-            detail: serde_json::Value::Null,
-        };
+        let event = Draft::by_bot(engine.s.clock.now(), Action::Skipped, serde_json::Value::Null);
         engine.s.store.append(AuditContext::default(), event).await.unwrap();
         assert_eq!(engine.reports.behind().await.len(), 0, "it is being sent");
         engine.s.clock.advance(Duration::minutes(2) + Duration::milliseconds(1));

@@ -11,7 +11,7 @@ use crate::domain::plan::Verdict;
 use crate::domain::request::RequestState;
 use crate::domain::sweep::Trigger;
 use crate::identity::Terms;
-use crate::reports::facts::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
+use crate::reports::facts::{self, Decided, Evidence, Suspension, Swept, adds_up};
 use crate::store::SweepState;
 use crate::wording::lineage::name;
 use crate::wording::{events, guard_in_words, last_moment, rule_in_words, span_of_time};
@@ -187,7 +187,7 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
     let requests = || in_period().filter(asks).filter_map(|swept| swept.request.as_ref());
     let complete = in_period().filter(|swept| is_complete(swept)).count();
     let before = evidence.swept.iter().filter(|swept| !swept.in_period).count();
-    let decided = requests().filter(|(request, _)| decision(&request.state).is_some()).count();
+    let decided = requests().filter(|(request, _)| request.state.decision().is_some()).count();
     let expired =
         requests().filter(|(request, _)| matches!(request.state, RequestState::Expired { .. })).count();
     let done = suspensions.iter().filter(|one| one.is_suspended()).count();

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use crate::authz;
 use crate::authz::rights::unidentified;
 use crate::chat::{Inbound, Text};
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Draft, Person};
 use crate::domain::person::{Denied, Principal};
+use crate::domain::policy::Policy;
 use crate::domain::request::{Input, Refusal, Request, Verb};
 use crate::request::Requests;
 use crate::store::{AuditContext, Decided, Receipt};
@@ -88,8 +89,7 @@ impl Requests {
             return Ok(Err(Rejected::Away(self.no_such_request())));
         };
         let Some(policy) = self.s.policy(&request.policy) else {
-            let person =
-                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
+            let person = Person::unknown(&inbound.user);
             let why = "the policy is no longer in the configuration";
             let event = refused_unseen(person, inbound.received_at, why);
             self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
@@ -97,28 +97,17 @@ impl Requests {
                 "This request's policy is no longer in the configuration, so nothing was changed.",
             ))));
         };
-        let known = match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => known,
+        let principal = match authz::identify(&self.authz, policy, &inbound.user).await {
+            Ok(principal) => principal,
             Err(denied) => {
                 self.turn_away(inbound, &request, &denied).await?;
                 return Ok(Err(Rejected::Away(refusals::denied(&denied))));
             }
         };
-        let Principal { voter, .. } = known;
-        let person = voter.person.clone();
-        let may_nothing = !voter.approver && !voter.admin;
+        let person = principal.person.clone();
+        let may_nothing = !principal.approver && !principal.admin;
         let only_counted = may_nothing && self.authz.is_only_counted(&person.id);
-        let input = Input {
-            verb: input.verb,
-            voter,
-            received_at,
-            list_hash: input.list_hash,
-            reason: input.reason,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            account_owners: self.authz.account_owners(policy),
-            paused: None,
-        };
+        let input = self.input(policy, principal, input, received_at);
         let now = self.s.clock.now();
         let decided = if only_counted {
             self.s.store.decide_unrecorded(&inbound.key, id, input, now).await?
@@ -133,6 +122,28 @@ impl Requests {
             Decided::Refused(refusal) => Err(Rejected::Refused(refusal)),
             Decided::Repeated(_) => Err(Rejected::Away(refusals::repeated())),
         })
+    }
+
+    /// Returns what a person asks of a request, with all that it is judged by.
+    pub(crate) fn input(
+        &self,
+        policy: &Policy,
+        principal: Principal,
+        said: ButtonInput,
+        received_at: DateTime<Utc>,
+    ) -> Input {
+        let ButtonInput { request: _, list_hash, verb, reason } = said;
+        Input {
+            verb,
+            principal,
+            received_at,
+            list_hash,
+            reason,
+            approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            account_owners: self.authz.account_owners(policy),
+            paused: None,
+        }
     }
 
     /// Records that somebody was rejected before their input was read.
@@ -154,12 +165,7 @@ impl Requests {
         denied: &Denied,
     ) -> anyhow::Result<()> {
         let event = rejected_before(&inbound.user, self.s.clock.now(), denied);
-        if denied.is_certain() {
-            self.authz.append_try(context, event).await?;
-        } else {
-            self.s.store.append(context, event).await?;
-        }
-        Ok(())
+        Ok(self.authz.append_refused(denied.is_certain(), context, event).await?)
     }
 
     pub(crate) async fn settle(
@@ -179,18 +185,12 @@ pub(crate) fn rejected_before(user: &str, at: DateTime<Utc>, denied: &Denied) ->
         Denied::Outsider(person, why) => refused_unseen(person.clone(), at, why),
         Denied::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not a member of the channel"),
         Denied::CantTell(why) => {
-            let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
+            let person = Person::unknown(user);
             refused_unseen(person, at, &unidentified(why))
         }
     }
 }
 
 pub(crate) fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
-    Draft {
-        at,
-        actor: Actor::Person(person),
-        action: Action::InputRefused,
-        subject: None,
-        detail: serde_json::json!({ "why": why }),
-    }
+    Draft::refused(&person, at, serde_json::json!({ "why": why }))
 }

@@ -100,17 +100,9 @@ impl Store {
             })?;
             // The last one counts.
             let last: BTreeMap<AccountId, (i64, RequestState)> = rows.into_iter().collect();
-            let denied = last.into_iter().filter_map(|(account, (id, state))| match state {
-                RequestState::Denied { decision } => Some((account, (id, decision))),
-                RequestState::Preview
-                | RequestState::Held { .. }
-                | RequestState::Pending { .. }
-                | RequestState::Approved { .. }
-                | RequestState::Completed { .. }
-                | RequestState::Expired { .. }
-                | RequestState::Withdrawn { .. }
-                | RequestState::WentLive { .. }
-                | RequestState::Outdated { .. } => None,
+            let denied = last.into_iter().filter_map(|(account, (id, state))| {
+                let RequestState::Denied { decision } = state else { return None };
+                Some((account, (id, decision)))
             });
             Ok(denied.collect())
         })
@@ -204,14 +196,8 @@ fn last_suspended(tx: &dyn Tx, id: &AccountId) -> Result<Option<DateTime<Utc>>, 
 
 fn suspended_at(row: &Row<'_>) -> Result<DateTime<Utc>, StoreError> {
     let cells = Cells::of(row, "candidate", "key")?;
-    match cells.json("state_json")? {
-        CandidateState::Suspended { at, .. } => Ok(at),
-        CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Kept { .. }
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => Err(cells.bad("state: does not agree with state_json")),
-    }
+    let CandidateState::Suspended { at, .. } = cells.json("state_json")? else {
+        return Err(cells.bad_state());
+    };
+    Ok(at)
 }

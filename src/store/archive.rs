@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::audit::{Action, Actor, AuditEvent, HEARTBEAT};
+use crate::domain::audit::{Action, AuditEvent, Draft, HEARTBEAT};
 use crate::domain::request::RETRY_WITHIN;
 
 use super::audit::{self, AuditContext, archived, decode};
@@ -84,7 +84,7 @@ impl Store {
                 "file": archive.file, "sha256": archive.sha256,
                 "from": archive.from, "up_to": archive.up_to, "head": archive.head,
             });
-            let event = audit::draft(now, Actor::System, Action::Archived, detail);
+            let event = Draft::by_bot(now, Action::Archived, detail);
             audit::append(tx, &AuditContext::default(), event)?;
             let sql = "INSERT INTO audit_archived (id, seq, hash) VALUES (1, ?1, ?2)
                        ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::SubsecRound;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -180,16 +180,6 @@ pub(super) fn append_all(tx: &dyn Tx, context: &AuditContext, drafts: Vec<Draft>
     drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
 }
 
-/// Returns a draft by the bot itself or the person who started the sweep, about no single account.
-pub(super) fn draft(
-    at: DateTime<Utc>,
-    actor: crate::domain::audit::Actor,
-    action: Action,
-    detail: serde_json::Value,
-) -> Draft {
-    Draft { at, actor, action, subject: None, detail }
-}
-
 /// The next events, and whether one of them says that the trail begins where it does.
 fn verify_chunk(tx: &dyn Tx, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
     let begins = archived(tx)?;
@@ -284,7 +274,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
     };
     Ok(AuditEvent {
         seq: cells.get("seq")?,
-        at: cells.time("at")?,
+        at: cells.get("at")?,
         actor: cells.json("actor")?,
         action: cells.get("action")?,
         policy: cells.get("policy")?,

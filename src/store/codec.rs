@@ -4,6 +4,8 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::account::AccountId;
+use crate::domain::audit::Subject;
 use crate::domain::provider::ProviderName;
 
 use super::StoreError;
@@ -94,16 +96,6 @@ impl<'a, 'b> Cells<'a, 'b> {
         self.row.named(column).map_err(|why| self.bad(format!("{column}: {why}")))
     }
 
-    /// A time.
-    pub(super) fn time(&self, column: &str) -> Result<DateTime<Utc>, StoreError> {
-        self.get(column)
-    }
-
-    /// A time or null.
-    pub(super) fn time_or_null(&self, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.get(column)
-    }
-
     /// A value kept as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
         self.parse_json(column, &self.get::<String>(column)?)
@@ -113,6 +105,25 @@ impl<'a, 'b> Cells<'a, 'b> {
     pub(super) fn json_or_null<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
         let text: Option<String> = self.get(column)?;
         text.map(|text| self.parse_json(column, &text)).transpose()
+    }
+
+    /// The account that the row is about.
+    pub(super) fn subject(&self) -> Result<Subject, StoreError> {
+        Ok(Subject { id: AccountId(self.get("account_id")?), login: self.get("login")? })
+    }
+
+    /// The state of a row that has it twice: as JSON, and as the word that queries find it by.
+    pub(super) fn state<T: DeserializeOwned>(
+        &self,
+        word: impl Fn(&T) -> &'static str,
+    ) -> Result<T, StoreError> {
+        let state = self.json("state_json")?;
+        if self.get::<&str>("state")? == word(&state) { Ok(state) } else { Err(self.bad_state()) }
+    }
+
+    /// The error for a row of which the two forms of its state disagree.
+    pub(super) fn bad_state(&self) -> StoreError {
+        self.bad("state: does not agree with state_json")
     }
 
     /// A number of seconds.

@@ -113,7 +113,7 @@ fn decode(row: &Row<'_>) -> Result<DigestRow, StoreError> {
     Ok(DigestRow {
         id: cells.get("id")?,
         policy: cells.get("policy")?,
-        since: cells.time("since")?,
-        until: cells.time("until")?,
+        since: cells.get("since")?,
+        until: cells.get("until")?,
     })
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::Subject;
 use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
 
 use super::audit::{self, AuditContext};
@@ -276,7 +275,7 @@ fn set_end(
 
 fn decode(row: &Row<'_>) -> Result<Granted, StoreError> {
     let cells = Cells::of(row, "exemption", "id")?;
-    let end = match (cells.time_or_null("ended_at")?, cells.json_or_null("ended")?) {
+    let end = match (cells.get("ended_at")?, cells.json_or_null("ended")?) {
         (Some(at), Some(end)) => Some((at, end)),
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => {
@@ -287,12 +286,12 @@ fn decode(row: &Row<'_>) -> Result<Granted, StoreError> {
         id: cells.get("id")?,
         policy: cells.get("policy")?,
         provider: cells.get("provider")?,
-        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        account: cells.subject()?,
         by: cells.json("granted_by")?,
         reason: cells.get("reason")?,
-        granted_at: cells.time("granted_at")?,
-        starts_at: cells.time("starts_at")?,
-        ends_at: cells.time("ends_at")?,
+        granted_at: cells.get("granted_at")?,
+        starts_at: cells.get("starts_at")?,
+        ends_at: cells.get("ends_at")?,
         end,
     })
 }

@@ -167,7 +167,7 @@ fn end_sweep(tx: &dyn Tx, sweep: &SweepRow, end: &FinishedSweep) -> Result<(), S
         "counts": end.counts, "verdict": end.verdict, "pages": end.pages,
         "rule": sweep.rule, "unknown": named, "by_email": by_email,
     });
-    let event = audit::draft(end.at, sweep.trigger.actor(), action, detail);
+    let event = Draft::new(sweep.trigger.actor(), end.at, action, detail);
     audit::append(tx, &sweeps::context(sweep), event).map(drop)
 }
 
@@ -197,12 +197,10 @@ fn ask(
     };
     let id = requests::insert(tx, &request, &end.list, each)?;
     let context = audit::AuditContext { request: Some(id), ..sweeps::context(sweep) };
-    let events = end.list.iter().map(|shown| Draft {
-        at: end.at,
-        actor: sweep.trigger.actor(),
-        action: Action::Proposed,
-        subject: Some(Subject { id: shown.id.clone(), login: shown.login.clone() }),
-        detail: json!({ "as": each.word(), "evidence": shown.evidence }),
+    let events = end.list.iter().map(|shown| {
+        let detail = json!({ "as": each.word(), "evidence": shown.evidence });
+        let event = Draft::new(sweep.trigger.actor(), end.at, Action::Proposed, detail);
+        event.about(Subject { id: shown.id.clone(), login: shown.login.clone() })
     });
     audit::append_all(tx, &context, events.collect())?;
     Ok(id)

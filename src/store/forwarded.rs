@@ -85,7 +85,7 @@ impl Store {
                 Ok(Behind {
                     collector: cells.get("collector")?,
                     events: cells.get("behind")?,
-                    since: cells.time("at")?,
+                    since: cells.get("at")?,
                 })
             })?;
             Ok(behind.into_iter().filter(|one| one.since < before).collect())

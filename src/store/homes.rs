@@ -157,13 +157,13 @@ fn decode(row: &Row<'_>) -> Result<HomeRow, StoreError> {
     let cells = Cells::of(row, "home", "user_id")?;
     Ok(HomeRow {
         user: cells.get("user_id")?,
-        opened_at: cells.time("opened_at")?,
+        opened_at: cells.get("opened_at")?,
         asked: cells.get("asked")?,
         answered: cells.get("answered")?,
         seen: cells.get("seen")?,
         shown: cells.get("shown")?,
-        published_at: cells.time_or_null("published_at")?,
-        retry_at: cells.time_or_null("retry_at")?,
+        published_at: cells.get("published_at")?,
+        retry_at: cells.get("retry_at")?,
         attempts: cells.get("attempts")?,
     })
 }

@@ -54,7 +54,7 @@ impl Store {
     pub async fn oldest_live_request(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.read(|tx| {
             let sql = "SELECT id, created_at FROM request WHERE told = 0 ORDER BY created_at LIMIT 1";
-            tx.first(sql, params![], |row| Cells::of(row, "request", "id")?.time("created_at"))
+            tx.first(sql, params![], |row| Cells::of(row, "request", "id")?.get("created_at"))
         })
         .await
     }

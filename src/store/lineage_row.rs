@@ -16,7 +16,7 @@ fn decode(row: &Row<'_>) -> Result<Lineage, StoreError> {
     let cells = Cells::of(row, "lineage", "one")?;
     Ok(Lineage {
         database: DatabaseId { id: cells.get("id")?, epoch: cells.get("epoch")? },
-        epoch_began: cells.time_or_null("epoch_began")?,
+        epoch_began: cells.get("epoch_began")?,
         migrated: cells.get("migrated")?,
         acknowledged: cells.json("acknowledged")?,
         last_request: cells.get("last_request")?,

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
+use crate::domain::audit::{Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
 use crate::domain::request::{Request, RequestState};
@@ -132,13 +131,8 @@ fn note_refused(
     by: Person,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let event = Draft {
-        at,
-        actor: Actor::Person(by),
-        action: Action::InputRefused,
-        subject: Some(question.account.clone()),
-        detail: json!({ "why": "another person was asked", "as": question.role }),
-    };
+    let event = Draft::refused(&by, at, json!({ "why": "another person was asked", "as": question.role }))
+        .about(question.account.clone());
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }
 
@@ -164,16 +158,13 @@ fn load(tx: &dyn Tx, id: i64) -> Result<Option<OutreachQuestion>, StoreError> {
 
 fn decode(row: &Row<'_>) -> Result<OutreachQuestion, StoreError> {
     let cells = Cells::of(row, "question", "id")?;
-    let state: Asking = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
+    let state = cells.state(Asking::word)?;
     let word: String = cells.get("role")?;
     let role = [OutreachRole::Person, OutreachRole::Manager].into_iter().find(|role| role.word() == word);
     Ok(OutreachQuestion {
         id: cells.get("id")?,
         request: cells.get("request")?,
-        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        account: cells.subject()?,
         role: role.ok_or_else(|| cells.bad("role: not a role"))?,
         state,
     })

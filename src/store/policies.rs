@@ -30,7 +30,7 @@ impl Store {
         let name = name.to_owned();
         self.read(move |tx| {
             let sql = "SELECT name, first_seen_at FROM policy WHERE name = ?1";
-            tx.first(sql, params![name], |row| Cells::of(row, "policy", "name")?.time("first_seen_at"))
+            tx.first(sql, params![name], |row| Cells::of(row, "policy", "name")?.get("first_seen_at"))
         })
         .await
     }
@@ -63,10 +63,10 @@ fn decode(row: &Row<'_>) -> Result<KnownPolicy, StoreError> {
     let cells = Cells::of(row, "policy", "name")?;
     let live_rule: Option<Rule> = cells.json_or_null("live_rule")?;
     let live_by: Option<Person> = cells.json_or_null("live_by")?;
-    let live_at = cells.time_or_null("live_at")?;
+    let live_at: Option<DateTime<Utc>> = cells.get("live_at")?;
     match (&live_rule, live_by, live_at) {
         (None, None, None) | (Some(_), Some(_), Some(_)) => {}
         _ => return Err(cells.bad("live_rule, live_by and live_at must be all there or all null")),
     }
-    Ok(KnownPolicy { first_seen_at: cells.time("first_seen_at")?, live_rule })
+    Ok(KnownPolicy { first_seen_at: cells.get("first_seen_at")?, live_rule })
 }

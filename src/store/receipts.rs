@@ -168,7 +168,7 @@ fn decide(
     record_lack_of_right: bool,
 ) -> Result<Decided, StoreError> {
     let receipt = need(tx, key)?;
-    if receipt.user_id != input.voter.person.id {
+    if receipt.user_id != input.principal.person.id {
         return Err(StoreError::Invalid("the input's receipt is another person's".to_owned()));
     }
     if let Some(outcome) = receipt.outcome {
@@ -317,8 +317,8 @@ fn need(tx: &dyn Tx, key: &str) -> Result<ReceiptRow, StoreError> {
 fn decode(row: &Row<'_>) -> Result<ReceiptRow, StoreError> {
     let cells = Cells::of(row, "receipt", "key")?;
     let outcome: Option<String> = cells.get("outcome")?;
-    if cells.time_or_null("settled_at")?.is_some() != outcome.is_some() {
+    if cells.get::<Option<DateTime<Utc>>>("settled_at")?.is_some() != outcome.is_some() {
         return Err(cells.bad("settled_at and outcome must be both there or both null"));
     }
-    Ok(ReceiptRow { user_id: cells.get("user_id")?, received_at: cells.time("received_at")?, outcome })
+    Ok(ReceiptRow { user_id: cells.get("user_id")?, received_at: cells.get("received_at")?, outcome })
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::{Action, Draft};
 use crate::domain::reminders::{Kind, Reminder};
 
 use super::audit::{self, AuditContext};
@@ -79,7 +79,7 @@ impl Store {
                 Kind::Escalation => Action::Escalated,
             };
             let detail = json!({ "due": nudge.at, "deadline": row.deadline, "to": to });
-            let event = audit::draft(now, crate::domain::audit::Actor::System, action, detail);
+            let event = Draft::by_bot(now, action, detail);
             audit::append(tx, &AuditContext::of(&row), event).map(drop)
         })
         .await

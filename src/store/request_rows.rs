@@ -217,10 +217,7 @@ fn no_candidate(request: i64, position: u32) -> StoreError {
 
 fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
     let cells = Cells::of(row, "request", "id")?;
-    let state: RequestState = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
+    let state = cells.state(RequestState::word)?;
     let rule: Rule = cells.json("rule")?;
     if cells.get::<ProviderName>("provider")? != rule.provider {
         return Err(cells.bad("provider: another one than the rule's"));
@@ -233,9 +230,9 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
         channel: cells.get("channel")?,
         list_hash: cells.get("list_hash")?,
         swept_by: cells.json_or_null("swept_by")?,
-        created_at: cells.time("created_at")?,
+        created_at: cells.get("created_at")?,
         approval_timeout: cells.seconds("answer_within_s")?,
-        deadline: cells.time_or_null("deadline")?,
+        deadline: cells.get("deadline")?,
         release: cells.json_or_null("release")?,
         approvals_needed: cells.get("approvals_needed")?,
         asked_again: cells.json_or_null("asked_again")?,
@@ -246,20 +243,10 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
 
 pub(super) fn decode_completed(row: &Row<'_>) -> Result<Completed, StoreError> {
     let cells = Cells::of(row, "request", "id")?;
-    match cells.json("state_json")? {
-        RequestState::Completed { at, retry_first, .. } => {
-            Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
-        }
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Err(cells.bad("state: does not agree with state_json")),
-    }
+    let RequestState::Completed { at, retry_first, .. } = cells.json("state_json")? else {
+        return Err(cells.bad_state());
+    };
+    Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
 }
 
 fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
@@ -268,9 +255,6 @@ fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
     if shown.id != AccountId(cells.get("account_id")?) || shown.login != cells.get::<String>("login")? {
         return Err(cells.bad("shown: another account than account_id and login"));
     }
-    let state: CandidateState = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
+    let state = cells.state(CandidateState::word)?;
     Ok(Candidate { position: cells.get("position")?, shown, state })
 }

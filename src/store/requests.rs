@@ -84,8 +84,8 @@ impl Store {
                 Ok(OpenQuestion {
                     request: cells.get("id")?,
                     policy: cells.get("policy")?,
-                    created_at: cells.time("created_at")?,
-                    deadline: cells.time_or_null("deadline")?,
+                    created_at: cells.get("created_at")?,
+                    deadline: cells.get("deadline")?,
                 })
             })
         })

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::Subject;
 use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};
@@ -232,22 +231,19 @@ fn load(tx: &dyn Tx, id: i64) -> Result<Option<Restoration>, StoreError> {
 
 fn decode(row: &Row<'_>) -> Result<Restoration, StoreError> {
     let cells = Cells::of(row, "restoration", "id")?;
-    let state: RestorationState = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
+    let state = cells.state(RestorationState::word)?;
     Ok(Restoration {
         id: cells.get("id")?,
         wish: Wish {
             policy: cells.get("policy")?,
             provider: cells.get("provider")?,
             request: cells.get("request")?,
-            account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+            account: cells.subject()?,
             name: cells.get("name")?,
             by: cells.json("asked_by")?,
             reason: cells.get("reason")?,
         },
-        asked_at: cells.time("asked_at")?,
+        asked_at: cells.get("asked_at")?,
         state,
     })
 }

@@ -80,11 +80,11 @@ fn put(tx: &dyn Tx, id: &AccountId, memory: &Memory) -> Result<(), StoreError> {
 
 fn decode(row: &Row<'_>) -> Result<Memory, StoreError> {
     let cells = Cells::of(row, "sighting", "account_id")?;
-    let seen_at = cells.time_or_null("seen_at")?;
+    let seen_at: Option<DateTime<Utc>> = cells.get("seen_at")?;
     let sign = cells.json_or_null("sign")?;
     Ok(Memory {
         latest: seen_at.map(|at| (at, sign)),
-        since: cells.time("since")?,
-        until: cells.time("until")?,
+        since: cells.get("since")?,
+        until: cells.get("until")?,
     })
 }

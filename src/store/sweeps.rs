@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::audit::{Action, Subject};
+use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
@@ -219,7 +219,7 @@ pub(super) fn start(tx: &dyn Tx, stops: &Stops, new: &NewSweep) -> Result<Starte
         request: None,
         rule: Some(fingerprint),
     };
-    audit::append(tx, &context, audit::draft(new.at, new.trigger.actor(), Action::SweepStarted, detail))?;
+    audit::append(tx, &context, Draft::new(new.trigger.actor(), new.at, Action::SweepStarted, detail))?;
     Ok(StartedSweep::New(id))
 }
 
@@ -235,7 +235,7 @@ fn fail(tx: &dyn Tx, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, S
     once::say(tx, Notice::Sweep(id), now)?;
     watches::sweep_ended(tx, &sweep.policy, now)?;
     requests::asked_anew(tx, sweep.trigger.asks_again(), None)?;
-    let event = audit::draft(now, sweep.trigger.actor(), Action::SweepFailed, json!({ "error": error }));
+    let event = Draft::new(sweep.trigger.actor(), now, Action::SweepFailed, json!({ "error": error }));
     audit::append(tx, &context(&sweep), event)?;
     Ok(true)
 }
@@ -247,7 +247,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
         policy: cells.get("policy")?,
         slot: cells.get("slot")?,
         trigger: cells.json("cause")?,
-        started_at: cells.time("started_at")?,
+        started_at: cells.get("started_at")?,
         rule: cells.json("rule")?,
         fingerprint: cells.get("fingerprint")?,
         state: decode_state(&cells)?,
@@ -255,7 +255,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
 }
 
 fn decode_state(cells: &Cells<'_, '_>) -> Result<SweepState, StoreError> {
-    let at = cells.time_or_null("finished_at")?;
+    let at = cells.get("finished_at")?;
     let counts = cells.json_or_null("counts")?;
     let verdict = cells.json_or_null("verdict")?;
     let pages = cells.get("pages")?;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::Subject;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, DriftStep, End, Ours, Seen, Watch};
 use crate::domain::request::Request;
@@ -215,13 +214,13 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
         id: cells.get("id")?,
         request: cells.get("request")?,
         provider: cells.get("provider")?,
-        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        account: cells.subject()?,
         name: shown.name,
-        suspended_at: cells.time("suspended_at")?,
-        looked_at: cells.time_or_null("looked_at")?,
+        suspended_at: cells.get("suspended_at")?,
+        looked_at: cells.get("looked_at")?,
         failures: cells.get("failures")?,
         idle_since: shown.evidence.idle.since,
-        checked: cells.time_or_null("checked_at")?.is_some(),
+        checked: cells.get::<Option<DateTime<Utc>>>("checked_at")?.is_some(),
     })
 }
 

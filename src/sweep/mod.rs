@@ -121,7 +121,7 @@ impl Sweeper {
         let sweep = NewSweep {
             policy: policy.name.clone(),
             slot: format!("asked:{key}"),
-            trigger: Trigger::Command { by: by.voter.person.clone() },
+            trigger: Trigger::Command { by: by.person.clone() },
             rule: policy.rule.clone(),
             at: self.s.clock.now(),
         };

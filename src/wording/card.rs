@@ -349,25 +349,16 @@ fn person(view: &CardView, candidate: &Candidate) -> Text {
         Some(exempted) => text.then("\n").and(exempted),
         None => text,
     };
-    let text = match &view.request.state {
-        RequestState::Pending { first: Some(first) }
-            if candidate.state == CandidateState::Proposed && first.keep.contains(&candidate.position) =>
-        {
-            text.then("\n")
-                .with(Span::Bold("○".into()))
-                .then(" left out by ")
-                .and(mention(&first.decision.by))
-        }
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => text,
+    let first = view.request.state.first_approval().filter(|first| {
+        candidate.state == CandidateState::Proposed && first.keep.contains(&candidate.position)
+    });
+    let text = match first {
+        Some(first) => text
+            .then("\n")
+            .with(Span::Bold("○".into()))
+            .then(" left out by ")
+            .and(mention(&first.decision.by)),
+        None => text,
     };
     match outreach::evidence(view.questions, candidate, view.terms) {
         Some(evidence) => text.then("\n").and(evidence),

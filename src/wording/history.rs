@@ -10,7 +10,7 @@ use crate::domain::report::{Listing, Report, ReportStep, SLICES_MAX, Slice};
 use crate::store::Verified;
 use crate::wording::answers::{ask_button, event_line};
 use crate::wording::layout::{list, starts};
-use crate::wording::{accounts, counted, refusals, span_of_time};
+use crate::wording::{accounts, counted, did_you_mean, refusals, span_of_time};
 
 /// The most characters of a picture's description.
 const ALT_MAX: usize = 1000;
@@ -94,10 +94,7 @@ pub fn ambiguous(text: &str, [one, other]: &[NaiveDate; 2]) -> Text {
 /// Words of a question that mean nothing.
 pub fn not_a_filter(word: &str, nearest: Option<&str>) -> Text {
     let text = Text::plain("I don't understand ").quoted(word).then(" there.");
-    let text = match nearest {
-        Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
-        None => text,
-    };
+    let text = did_you_mean(text, nearest);
     text.then(" You can give one person and these filters: since, until, in, by, outcome, request, policy.")
 }
 
@@ -109,10 +106,7 @@ pub fn filter_needs_a_value(word: &str) -> Text {
 /// An outcome that is none.
 pub fn not_an_outcome(word: &str, nearest: Option<&str>, known: &[&str]) -> Text {
     let text = Text::plain("There is no outcome ").quoted(word).then(".");
-    let text = match nearest {
-        Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
-        None => text,
-    };
+    let text = did_you_mean(text, nearest);
     text.then(format!(" The outcomes are: {}.", known.join(", ")))
 }
 

@@ -47,11 +47,11 @@ pub fn dashboard(view: &HomeView) -> Home {
     if view.unsure {
         blocks.push(Block::Section(answers::left_out()));
     }
-    for (status, known) in view.policies.iter().zip(&view.roles).take(POLICIES_MAX) {
+    for (status, principal) in view.policies.iter().zip(&view.roles).take(POLICIES_MAX) {
         blocks.push(Block::Divider);
         blocks.push(Block::Section(policy_line(status, view.now)));
-        if known.voter.approver || known.voter.admin {
-            blocks.push(Block::Buttons(buttons(status, known)));
+        if principal.approver || principal.admin {
+            blocks.push(Block::Buttons(buttons(status, principal)));
         }
     }
     if view.policies.len() > POLICIES_MAX {
@@ -79,13 +79,13 @@ fn header() -> Block {
 fn rights(view: &HomeView) -> Text {
     let mut text = Text::plain("You are ");
     let last = view.policies.len().saturating_sub(1);
-    for (index, (status, known)) in view.policies.iter().zip(&view.roles).enumerate() {
+    for (index, (status, principal)) in view.policies.iter().zip(&view.roles).enumerate() {
         let joint = match index {
             0 => "",
             _ if index == last => " and ",
             _ => ", ",
         };
-        let role = match (known.voter.approver, known.voter.admin) {
+        let role = match (principal.approver, principal.admin) {
             (true, true) => "an approver and admin of ",
             (true, false) => "an approver of ",
             (false, true) => "an admin of ",
@@ -96,7 +96,7 @@ fn rights(view: &HomeView) -> Text {
     text.then(".")
 }
 
-fn buttons(status: &PolicyStatus, known: &Principal) -> Vec<Button> {
+fn buttons(status: &PolicyStatus, principal: &Principal) -> Vec<Button> {
     let name = &status.policy.name;
     let confirm = Confirm {
         title: format!("Sweep {name} now?"),
@@ -109,7 +109,7 @@ fn buttons(status: &PolicyStatus, known: &Principal) -> Vec<Button> {
     let about = Some(format!("Sweep {name} now"));
     let sweep = ButtonAction::Sweep { policy: name.clone() };
     let mut buttons = vec![Button { confirm: Some(confirm), about, ..sweep.button("Sweep now") }];
-    if known.voter.approver {
+    if principal.approver {
         let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
         buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card_view::review_button(request)));
     }

@@ -2,7 +2,7 @@
 
 use crate::chat::{Span, Text};
 use crate::domain::date_range::Misread;
-use crate::wording::history;
+use crate::wording::{did_you_mean, history};
 
 fn code(words: impl Into<String>) -> Span {
     Span::Code(words.into())
@@ -19,20 +19,14 @@ fn unchanged(text: Text) -> Text {
 /// Says that there is no such command.
 pub fn unknown_command(word: &str, nearest: Option<&str>) -> Text {
     let text = quoted(Text::plain("I don't know the command "), word).then(".");
-    let text = match nearest {
-        Some(nearest) => text.then(" Did you mean ").with(code(nearest)).then("?"),
-        None => text,
-    };
+    let text = did_you_mean(text, nearest);
     unchanged(text.then(" ").command("help").then(" lists all of them."))
 }
 
 /// Says that the command has no such option. `in_reason`: it may have been meant as a part of the reason.
 pub fn unknown_option(word: &str, nearest: Option<&str>, in_reason: bool) -> Text {
     let text = quoted(Text::plain("I don't know the option "), word).then(".");
-    let text = match nearest {
-        Some(nearest) => text.then(" Did you mean ").with(code(format!("--{nearest}"))).then("?"),
-        None => text,
-    };
+    let text = did_you_mean(text, nearest.map(|nearest| format!("--{nearest}")));
     let text = if in_reason {
         text.then(" If it is a part of the reason, write ").with(code("because")).then(" before the reason.")
     } else {
@@ -88,10 +82,7 @@ pub fn nothing_after(keyword: &str) -> Text {
 /// Says that there is no such policy.
 pub fn no_such_policy(word: &str, nearest: Option<&str>, known: &[&str]) -> Text {
     let text = quoted(Text::plain("There is no policy "), word).then(".");
-    let text = match nearest {
-        Some(nearest) => text.then(" Did you mean ").with(code(nearest)).then("?"),
-        None => text,
-    };
+    let text = did_you_mean(text, nearest);
     unchanged(text.then(format!(" Your policies are: {}.", known.join(", "))))
 }
 

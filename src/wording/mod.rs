@@ -188,6 +188,14 @@ pub(crate) fn account_who(account: &Account) -> Text {
     who(&account.name, &account.login)
 }
 
+/// Offers what may have been meant.
+pub(crate) fn did_you_mean(text: Text, nearest: Option<impl Into<String>>) -> Text {
+    match nearest {
+        Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.into())).then("?"),
+        None => text,
+    }
+}
+
 /// A mention of a person who decided something.
 pub fn mention(person: &Person) -> Text {
     Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })

@@ -207,20 +207,14 @@ pub fn unanswered(
     let text = named.take(NAMED_MAX).fold(Text::default(), |text, span| text.with(span).then(" "));
     let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
     let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
-    let waits_for = match &request.state {
-        RequestState::Pending { first: Some(first) } => {
+    let waits_for = match (&request.state, request.state.first_approval()) {
+        (_, Some(first)) => {
             Text::plain("waits for a second approval, besides that of ").and(mention(&first.decision.by))
         }
-        RequestState::Held { .. } => Text::plain("is held by a guard and waits for somebody to release it"),
-        RequestState::Preview
-        | RequestState::Pending { first: None }
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Text::plain("waits for an answer"),
+        (RequestState::Held { .. }, None) => {
+            Text::plain("is held by a guard and waits for somebody to release it")
+        }
+        (_, None) => Text::plain("waits for an answer"),
     };
     let still = match kind {
         Kind::Reminder => " is still open: it ",

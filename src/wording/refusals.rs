@@ -109,27 +109,16 @@ fn rule_changed() -> Text {
 
 /// An account about which the request doesn't ask any more.
 fn not_proposed(whom: Text, state: &CandidateState) -> Text {
-    match state {
-        CandidateState::Kept { by, until } => {
-            let text = whom.then(" is already kept active, by ").and(mention(by));
-            match until {
-                Some(until) => text
-                    .then(", until ")
-                    .with(Span::Time(super::last_moment(*until)))
-                    .then(". Nothing was changed now."),
-                None => text.then(". Nothing was changed now."),
-            }
-        }
-        CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Suspended { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => {
-            whom.then(" no longer waits for a decision, so nothing was changed. The card shows its result.")
-        }
-    }
+    let CandidateState::Kept { by, until } = state else {
+        return whom
+            .then(" no longer waits for a decision, so nothing was changed. The card shows its result.");
+    };
+    let text = whom.then(" is already kept active, by ").and(mention(by));
+    let text = match until {
+        Some(until) => text.then(", until ").with(Span::Time(super::last_moment(*until))),
+        None => text,
+    };
+    text.then(". Nothing was changed now.")
 }
 
 fn already(state: &RequestState, by_you: bool) -> Text {
@@ -205,29 +194,18 @@ pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> 
 
 /// A retry was asked for.
 pub fn retried(request: &Request) -> Text {
-    match &request.state {
-        RequestState::Approved { retry: Some(retry), .. } => {
-            let count = retry.positions.len();
-            let are = if count == 1 { "is" } else { "are" };
-            Text::plain(format!(
-                "{} of request {} {are} being retried; the result is posted in the channel. ",
-                accounts(count),
-                request.id
-            ))
-        }
-        RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Text::plain(
+    let RequestState::Approved { retry: Some(retry), .. } = &request.state else {
+        return Text::plain(
             "Recorded. A second person must press the button on the card before anything is retried. ",
-        ),
-    }
+        );
+    };
+    let count = retry.positions.len();
+    let are = if count == 1 { "is" } else { "are" };
+    Text::plain(format!(
+        "{} of request {} {are} being retried; the result is posted in the channel. ",
+        accounts(count),
+        request.id
+    ))
 }
 
 /// Says why a person was rejected.

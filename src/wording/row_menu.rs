@@ -42,16 +42,8 @@ pub fn menu(view: &CardView, candidate: &Candidate) -> Menu {
 
 /// Until when the finished card offers to restore a suspended account.
 pub fn undo_until(policy: &Policy, candidate: &Candidate) -> Option<DateTime<Utc>> {
-    match &candidate.state {
-        CandidateState::Suspended { at, .. } => Some(*at + policy.restore_button_for),
-        CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Kept { .. }
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => None,
-    }
+    let CandidateState::Suspended { at, .. } = &candidate.state else { return None };
+    Some(*at + policy.restore_button_for)
 }
 
 fn latest<'a>(view: &CardView<'a>, candidate: &Candidate) -> Option<&'a Restoration> {

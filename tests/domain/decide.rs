@@ -5,9 +5,10 @@ use inactive_contractors::domain::audit::{Action, Actor, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::pause::Pause;
+use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::policy::{AccountOwners, Rule};
 use inactive_contractors::domain::request::{
-    Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide,
+    Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, decide,
     outdate, refused,
 };
 
@@ -43,7 +44,7 @@ fn keep_one() -> Verb {
 fn input(who: &str, verb: Verb) -> Input {
     Input {
         verb,
-        voter: Voter { person: person(who), approver: true, admin: true },
+        principal: Principal { person: person(who), approver: true, admin: true, viewer: true },
         received_at: now() + Duration::minutes(10),
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
@@ -218,7 +219,7 @@ fn keeping_everybody_the_own_account_among_them_is_a_denial() {
 fn without_an_address_nobody_approves_but_anybody_may_deny() {
     for email in [None, Some(String::new()), Some("  ".to_owned())] {
         let mut by = input("bob", suspend(&[]));
-        by.voter.person = Person { email: email.clone(), ..person("bob") };
+        by.principal.person = Person { email: email.clone(), ..person("bob") };
         assert_eq!(decide(&pending(), &proposed(), &by), Err(Refusal::NoEmail), "{email:?}");
         by.verb = Verb::Deny;
         assert_eq!(decide(&pending(), &proposed(), &by).unwrap().state.word(), "denied");
@@ -294,7 +295,7 @@ fn each_verb_needs_its_right() {
     ];
     for (state, verb, (approver, admin), expected) in table {
         let mut by = input("bob", verb.clone());
-        by.voter = Voter { person: person("bob"), approver, admin };
+        by.principal = Principal { person: person("bob"), approver, admin, viewer: true };
         let answer = decide(&request(state), &proposed(), &by).map(|transition| transition.state.word());
         assert_eq!(answer, expected, "{verb:?} by approver {approver}, admin {admin}");
     }
@@ -305,7 +306,7 @@ fn rights_are_checked_before_anything_that_would_tell_of_the_state() {
     for state in every_request_state() {
         for verb in every_verb() {
             let mut by = input("eve", verb.clone());
-            by.voter = Voter { person: person("eve"), approver: false, admin: false };
+            by.principal = Principal { person: person("eve"), approver: false, admin: false, viewer: true };
             by.list_hash = Some("stale".into());
             by.received_at = now() + Duration::days(99);
             let refusal = decide(&request(state.clone()), &proposed(), &by).unwrap_err();

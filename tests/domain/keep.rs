@@ -5,9 +5,10 @@ use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Refusal as NotExempt;
 use inactive_contractors::domain::keep::{KeptUntil, Until};
+use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::request::{
-    Input, Refusal, RequestState, Transition, Verb, Voter, decide, refused,
+    Input, Refusal, RequestState, Transition, Verb, decide, refused,
 };
 
 use super::fixture::{days, now, pending, person, proposed, request, rule};
@@ -20,7 +21,7 @@ fn until(positions: &[u32], ends_at: DateTime<Utc>, reason: &str) -> KeptUntil {
 fn input(who: &str, verb: Verb) -> Input {
     Input {
         verb,
-        voter: Voter { person: person(who), approver: true, admin: false },
+        principal: Principal { person: person(who), approver: true, admin: false, viewer: true },
         received_at: now() + Duration::minutes(10),
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
@@ -76,9 +77,9 @@ fn what_is_kept_already_is_not_kept_again() {
 fn an_admin_may_keep_and_a_stranger_to_the_policy_may_not() {
     let verb = || Verb::Keep { until: until(&[1], now() + days(5), "on leave") };
     let mut admin = input("bob", verb());
-    (admin.voter.approver, admin.voter.admin) = (false, true);
+    (admin.principal.approver, admin.principal.admin) = (false, true);
     assert!(decide(&pending(), &proposed(), &admin).is_ok());
-    admin.voter.admin = false;
+    admin.principal.admin = false;
     assert_eq!(decide(&pending(), &proposed(), &admin), Err(Refusal::NotAnApprover));
     let blind = Input { list_hash: None, ..input("bob", verb()) };
     assert_eq!(decide(&pending(), &proposed(), &blind), Err(Refusal::OtherList));

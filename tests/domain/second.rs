@@ -6,11 +6,12 @@ use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
+use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::request::{
     Decision, Input, KnownForRetry, RETRY_WITHIN, Refusal, Release, Request, RequestState, Transition, Verb,
-    Voter, complete, decide,
+    complete, decide,
 };
 
 use super::fixture::{candidate, now, pending, person, proposed, request, rule};
@@ -18,7 +19,7 @@ use super::fixture::{candidate, now, pending, person, proposed, request, rule};
 fn input(by: Person, verb: Verb) -> Input {
     Input {
         verb,
-        voter: Voter { person: by, approver: true, admin: false },
+        principal: Principal { person: by, approver: true, admin: false, viewer: true },
         received_at: now() + Duration::minutes(10),
         list_hash: Some(pending().list_hash),
         reason: None,
@@ -129,7 +130,7 @@ fn one_person_denies_keeps_all_or_takes_their_approval_back() {
     let not_yours = decide(&request, &proposed(), &input(person("bob"), Verb::TakeBackApproval)).unwrap_err();
     assert_eq!(not_yours, Refusal::NotYourApproval { first: Some(person("ann")) });
     let mut by = input(person("ann"), Verb::TakeBackApproval);
-    by.voter.approver = false;
+    by.principal.approver = false;
     let back = decide(&request, &proposed(), &by).unwrap();
     assert_eq!((back.state, back.candidates.len()), (RequestState::pending(), 0));
     let by = Input { received_at: request.deadline.unwrap(), ..by };
@@ -269,12 +270,12 @@ fn what_the_configuration_says_is_ones_own_is_decided_neither_first_nor_second()
 fn a_retry_needs_an_approver_failures_and_the_list_that_was_seen() {
     assert_eq!(decide(&completed(), &failed(&[]), &asks_retry("bob", &[])), Err(Refusal::NothingFailed));
     let mut admin = asks_retry("bob", &[]);
-    admin.voter = Voter { approver: false, admin: true, ..admin.voter };
+    admin.principal = Principal { approver: false, admin: true, ..admin.principal };
     assert_eq!(decide(&completed(), &failed(&[0]), &admin), Err(Refusal::NotAnApprover));
     let stale = Input { list_hash: Some("stale".into()), ..asks_retry("bob", &[]) };
     assert_eq!(decide(&completed(), &failed(&[0]), &stale), Err(Refusal::OtherList));
     let mut nameless = asks_retry("bob", &[]);
-    nameless.voter.person.email = None;
+    nameless.principal.person.email = None;
     assert_eq!(decide(&completed(), &failed(&[0]), &nameless), Err(Refusal::NoEmail));
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Attempt, Proof, Sessions};
-use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS, HEARTBEAT};
+use inactive_contractors::domain::audit::{Action, Draft, GENESIS, HEARTBEAT};
 use inactive_contractors::domain::candidate::{CandidateState, SuspensionStep};
 use inactive_contractors::domain::request::Decision;
 use inactive_contractors::store::{
@@ -16,13 +16,11 @@ use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person, s
 /// Ten events, one per day.
 async fn ten_days(store: &Store) {
     for day in 0..10 {
-        let event = Draft {
-            at: at(0) + Duration::days(day),
-            actor: Actor::System,
-            action: Action::BotStarted,
-            subject: None,
-            detail: json!({ "day": day, "words": "word ".repeat(1_000) }),
-        };
+        let event = Draft::by_bot(
+            at(0) + Duration::days(day),
+            Action::BotStarted,
+            json!({ "day": day, "words": "word ".repeat(1_000) }),
+        );
         store.append(AuditContext::default(), event).await.unwrap();
     }
 }
@@ -62,13 +60,7 @@ async fn what_is_archived_is_gone_and_the_rest_verifies_from_there() {
     let of_time = events(&store, of_time).await;
     assert_eq!((of_time.last().unwrap().seq, of_time.first().unwrap().seq), (5, 12));
     // The trail goes on where it was.
-    let next = Draft {
-        at: at(0),
-        actor: Actor::System,
-        action: Action::BotStarted,
-        subject: None,
-        detail: json!({}),
-    };
+    let next = Draft::by_bot(at(0), Action::BotStarted, json!({}));
     assert_eq!(store.append(AuditContext::default(), next).await.unwrap().seq, 13);
     assert_eq!(store.verify().await.unwrap().broken_at, None);
 }
@@ -123,12 +115,8 @@ async fn the_word_for_what_was_archived_may_stand_far_behind_what_is_left() {
     let bench = Bench::new();
     let store = bench.open();
     ten_days(&store).await;
-    let event = |number: i64| Draft {
-        at: at(0) + Duration::days(9),
-        actor: Actor::System,
-        action: Action::BotStarted,
-        subject: None,
-        detail: json!({ "number": number }),
+    let event = |number: i64| {
+        Draft::by_bot(at(0) + Duration::days(9), Action::BotStarted, json!({ "number": number }))
     };
     // More than are read at a time.
     for number in 0..2_000 {

@@ -1,13 +1,13 @@
 //! The audit trail: only appended, found again, and verified.
 
-use inactive_contractors::domain::audit::{Action, Actor, Draft};
+use inactive_contractors::domain::audit::{Action, Draft};
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, StoreError};
 use serde_json::json;
 
 use crate::harness::{Bench, approval, approved, asked, at, events, posted, scheduled};
 
 fn draft(detail: serde_json::Value) -> Draft {
-    Draft { at: at(0), actor: Actor::System, action: Action::BotStarted, subject: None, detail }
+    Draft::by_bot(at(0), Action::BotStarted, detail)
 }
 
 #[tokio::test]

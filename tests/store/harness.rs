@@ -9,10 +9,11 @@ use inactive_contractors::domain::assess::{Evidence, Idle, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::keep::KeptUntil;
+use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::{AccountOwners, Rule};
 use inactive_contractors::domain::provider::ProviderName;
-use inactive_contractors::domain::request::{Input, Verb, Voter};
+use inactive_contractors::domain::request::{Input, Verb};
 use inactive_contractors::domain::sighting::SecondLook;
 use inactive_contractors::domain::snapshot::CandidateSnapshot;
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
@@ -177,10 +178,10 @@ pub async fn approval(store: &Store, request: i64, who: &str, received_at: DateT
 }
 
 pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
-    let voter = Voter { person: person(who), approver: true, admin: true };
+    let principal = Principal { person: person(who), approver: true, admin: true, viewer: true };
     Input {
         verb,
-        voter,
+        principal,
         received_at,
         list_hash: None,
         reason: None,
@@ -197,7 +198,7 @@ pub fn suspend_all() -> Verb {
 
 /// An input from its receipt to its settlement.
 pub async fn click(store: &Store, key: &str, request: i64, input: Input) -> Decided {
-    let (user, received) = (input.voter.person.id.clone(), input.received_at);
+    let (user, received) = (input.principal.person.id.clone(), input.received_at);
     assert_eq!(store.receive(key, Some(request), &user, received).await.unwrap(), Receipt::New);
     store.decide(key, request, input, received).await.unwrap()
 }

@@ -43,8 +43,7 @@ async fn a_tally_counts_what_happened_and_not_what_was_only_previewed() {
     let add = async |action: Action, times: u32, detail: serde_json::Value| {
         for _ in 0..times {
             let context = AuditContext { policy: Some(POLICY.to_owned()), ..AuditContext::default() };
-            let draft =
-                Draft { at: at(5), actor: Actor::System, action, subject: None, detail: detail.clone() };
+            let draft = Draft::by_bot(at(5), action, detail.clone());
             store.append(context, draft).await.unwrap();
         }
     };

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use inactive_contractors::domain::audit::{Action, Actor, Draft};
+use inactive_contractors::domain::audit::{Action, Draft};
 use inactive_contractors::store::{AuditContext, OpenError, Store, StoreError};
 
 use crate::harness::{Bench, POLICY, actions, approved, asked, at, posted, soon};
@@ -230,13 +230,7 @@ async fn write_a_little(bench: &Bench) {
     store
         .append(
             AuditContext::default(),
-            Draft {
-                at: at(0),
-                actor: Actor::System,
-                action: Action::BotStarted,
-                subject: None,
-                detail: serde_json::json!({ "version": "0.1.0" }),
-            },
+            Draft::by_bot(at(0), Action::BotStarted, serde_json::json!({ "version": "0.1.0" })),
         )
         .await
         .unwrap();

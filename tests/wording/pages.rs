@@ -3,7 +3,6 @@
 use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::person::Principal;
-use inactive_contractors::domain::request::Voter;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::identity::{IdentityError, okta};
 use inactive_contractors::wording::{answers, home};
@@ -12,8 +11,8 @@ use crate::desk::{Desk, compare};
 use crate::fixture::{contractor, days, every_request_state, policy, request};
 use crate::people::{EVIL, NAMES, alice, at, granted, somewhere};
 
-fn known(approver: bool, admin: bool) -> Principal {
-    Principal { voter: Voter { person: alice(), approver, admin }, viewer: true }
+fn principal(approver: bool, admin: bool) -> Principal {
+    Principal { person: alice(), approver, admin, viewer: true }
 }
 
 fn decision(action: &str, request: Option<i64>) -> AuditEvent {
@@ -50,7 +49,8 @@ async fn a_page_shows_what_its_person_may_see() {
     };
     let open =
         || every_request_state().into_iter().map(|state| (request(state), Some(somewhere()))).collect();
-    let people = [known(true, true), known(true, false), known(false, true), known(false, false)];
+    let people =
+        [principal(true, true), principal(true, false), principal(false, true), principal(false, false)];
     let policies = [status(open()), status(Vec::new()), status(Vec::new()), status(open())];
     let mut decisions: Vec<_> = ["approved", "denied", "withdrawn", "released", "went_live"]
         .map(|action| decision(action, Some(7)))
@@ -107,7 +107,7 @@ async fn a_page_for_everybody_else_shows_nothing() {
 #[test]
 fn a_page_shows_twelve_policies_and_counts_the_others() {
     let policy = policy();
-    let viewer = known(false, false);
+    let viewer = principal(false, false);
     let health = answers::Health {
         chat: Connection::Connected,
         providers: vec![(okta::TERMS, None)],

@@ -22,16 +22,18 @@ use crate::net::{Network, is_safe_socket};
 
 use super::connector::Connector;
 use super::errors::Call;
-use super::reply::REPLIES_AT_ONCE;
 use super::settings::{Settings, Timing};
 use super::text::Workspace;
-use super::{marks, render};
+use super::{metadata, render};
 
 /// Slack advises at most 200 for members; 100 messages with full blocks stay below the connector's bound.
 pub(super) const PAGE: u16 = 100;
 
 /// 20 pages are 2000 messages since the post, or 2000 members.
 pub(super) const PAGES_MAX: usize = 20;
+
+/// So many replies to single people are under way at once; more would only time each other out.
+const REPLIES_AT_ONCE: usize = 16;
 
 /// Who the bot is, as `auth.test` says.
 #[derive(Clone, Debug)]
@@ -220,7 +222,7 @@ impl Api {
         mark: &Mark,
         card: &Card,
     ) -> Result<MessageRef, ChatError> {
-        let content = self.content(card).with_metadata(marks::metadata(mark));
+        let content = self.content(card).with_metadata(metadata::write(mark));
         let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content)
             .with_unfurl_links(false)
             .with_unfurl_media(false)
@@ -240,7 +242,7 @@ impl Api {
         card: &Card,
     ) -> Result<(), ChatError> {
         let (channel, ts) = (message.channel.as_str().into(), message.id.as_str().into());
-        let content = self.content(card).with_metadata(marks::metadata(mark));
+        let content = self.content(card).with_metadata(metadata::write(mark));
         let request = SlackApiChatUpdateRequest::new(channel, content, ts)
             .with_link_names(false)
             .with_parse("none".to_owned());

@@ -1,21 +1,13 @@
-//! Writes what our messages carry unseen as metadata, and finds it again in a channel's history.
-
-use std::collections::{BTreeMap, HashMap};
+//! Finds messages of ours again in a channel's history, by their marks.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use serde_json::Value;
-use slack_morphism::prelude::SlackMessageMetadata;
 
 use crate::chat::{ChatError, Mark, Marked, MessageRef};
 
 use super::api::{Api, PAGE, PAGES_MAX};
-
-/// Marks our messages, so that one whose reply was lost can be found again.
-const EVENT_TYPE: &str = "inactive_contractors";
-
-/// The name of the key among the facts.
-const KEY: &str = "key";
+use super::metadata;
 
 /// How far our clock may be ahead of Slack's without a message of ours being overlooked.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
@@ -40,15 +32,6 @@ struct Found {
     /// Any value: other apps may put anything there.
     #[serde(default)]
     metadata: Value,
-}
-
-/// Returns the metadata that says this.
-///
-/// Strings only: slack-morphism can't read back anything else.
-pub(super) fn metadata(mark: &Mark) -> SlackMessageMetadata {
-    let facts = mark.facts.iter().map(|(name, fact)| (name.clone(), fact.clone()));
-    let payload: HashMap<String, String> = facts.chain([(KEY.to_owned(), mark.key.clone())]).collect();
-    SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload)
 }
 
 impl Api {
@@ -124,13 +107,7 @@ impl Api {
     fn mark_of(&self, message: &Found) -> Option<Mark> {
         let ours = message.user.as_ref() == Some(&self.me.user_id)
             || (message.bot_id.is_some() && message.bot_id == self.me.bot_id);
-        if !ours || message.metadata.pointer("/event_type").and_then(Value::as_str) != Some(EVENT_TYPE) {
-            return None;
-        }
-        let payload = message.metadata.pointer("/event_payload")?.as_object()?;
-        let text = |(name, fact): (&String, &Value)| Some((name.clone(), fact.as_str()?.to_owned()));
-        let mut facts: BTreeMap<String, String> = payload.iter().filter_map(text).collect();
-        Some(Mark { key: facts.remove(KEY)?, facts })
+        if ours { metadata::read(&message.metadata) } else { None }
     }
 }
 

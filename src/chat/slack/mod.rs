@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod inbound;
 mod limits;
 mod marks;
+mod metadata;
 mod render;
 mod reply;
 mod settings;

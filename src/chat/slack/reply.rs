@@ -25,9 +25,6 @@ const TRIES: u32 = 3;
 /// The longest that Slack may ask to wait: the person looks at the screen, and another way may be open.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// So many replies to single people are under way at once; more would only time each other out.
-pub(super) const REPLIES_AT_ONCE: usize = 16;
-
 impl Api {
     /// Replaces what was clicked on; what can't be replaced any more is answered with a new message.
     pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {

@@ -87,7 +87,7 @@ fn mrkdwn_span(span: &Span, workspace: &Workspace) -> String {
         Span::Bold(words) => format!("*{}*", escape_marked(words)),
         Span::Code(words) | Span::Command(words) if words.trim().is_empty() => String::new(),
         Span::Code(words) | Span::Command(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
-        Span::Chat(word) => mrkdwn_span(&workspace.terms.word(*word), workspace),
+        Span::Chat(word) => mrkdwn_span(&Span::of_word(*word, &workspace.terms), workspace),
         Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
         Span::Name(words) if tidy(words).is_empty() => String::new(),
         // Bold, which nothing in an inert name can end.
@@ -144,7 +144,7 @@ fn rich_span(span: &Span, workspace: &Workspace, left: usize) -> (Option<SlackRi
         Span::Code(words) | Span::Command(words) => {
             rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left)
         }
-        Span::Chat(word) => rich_span(&workspace.terms.word(*word), workspace, left),
+        Span::Chat(word) => rich_span(&Span::of_word(*word, &workspace.terms), workspace, left),
         Span::Quoted(words) | Span::Login { login: words, is_name: false } => {
             rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left)
         }

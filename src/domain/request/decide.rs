@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Action, Draft, Person};
 use crate::domain::candidate::Candidate;
+use crate::domain::person::Principal;
 use crate::domain::plan::Guard;
 
-use super::input::{Input, Refusal, Verb, Voter};
+use super::input::{Input, Refusal, Verb};
 use super::second::needed;
 use super::suspend::{Selection, suspend};
 use super::{
-    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, keep, retry,
-    second,
+    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, keep, retry, second,
 };
 
 /// Refuses what is refused whatever is on the list: of a thousand people who click, one decides.
@@ -35,7 +35,7 @@ pub fn admit(request: &Request, input: &Input) -> Result<(), Refusal> {
 pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Result<Transition, Refusal> {
     admit(request, input)?;
     let decision =
-        Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
+        Decision { by: input.principal.person.clone(), at: input.received_at, reason: input.reason.clone() };
     match (&request.state, &input.verb) {
         (_, Verb::Retry { known }) => {
             same_question(request, input)?;
@@ -65,21 +65,12 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             Verb::Withdraw,
         ) => {
             let event = by_person(&decision, Action::Withdrawn, json!({ "reason": input.reason }));
-            Ok(end(request, candidates, RequestState::Withdrawn { decision }, event))
+            Ok(Transition::end(request, candidates, RequestState::Withdrawn { decision }, event))
         }
         (RequestState::Held { guard }, Verb::Release) => Ok(release(request, guard, decision)),
         (RequestState::Preview, Verb::GoLive) => Ok(go_live(request, candidates, decision)),
         (
-            RequestState::Preview
-            | RequestState::Held { .. }
-            | RequestState::Pending { .. }
-            | RequestState::Approved { .. }
-            | RequestState::Completed { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
-            | RequestState::Outdated { .. },
+            _,
             Verb::Suspend { .. }
             | Verb::Keep { .. }
             | Verb::Deny
@@ -93,18 +84,16 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
 
 /// The audit event of an input that had no effect.
 pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
-    Draft {
-        at: input.received_at,
-        actor: Actor::Person(input.voter.person.clone()),
-        action: Action::InputRefused,
-        subject: None,
-        detail: json!({ "verb": input.verb.word(), "why": refusal }),
-    }
+    Draft::refused(
+        &input.principal.person,
+        input.received_at,
+        json!({ "verb": input.verb.word(), "why": refusal }),
+    )
 }
 
 /// The rights come first: who may not decide learns nothing of the state.
 fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
-    let Voter { person, approver, admin } = &input.voter;
+    let Principal { person, approver, admin, .. } = &input.principal;
     match input.verb {
         Verb::Suspend { .. } | Verb::Deny | Verb::Retry { .. } if !approver => Err(Refusal::NotAnApprover),
         // A person who has approved may take that back even if they are no longer an approver.
@@ -173,9 +162,9 @@ fn same_question(request: &Request, input: &Input) -> Result<(), Refusal> {
 
 /// What holds for every decision about a request that waits for one.
 fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
-    let person = &input.voter.person;
+    let person = &input.principal.person;
     if !request.state.awaits_decision() {
-        let by_you = decider(&request.state).is_some_and(|by| by.has_id_of(person));
+        let by_you = request.state.decision().is_some_and(|decision| decision.by.has_id_of(person));
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
     same_question(request, input)?;
@@ -207,7 +196,7 @@ fn first_person<'a>(request: &'a Request, verb: &Verb) -> Option<&'a Person> {
 
 fn go_live(request: &Request, candidates: &[Candidate], decision: Decision) -> Transition {
     let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
-    end(request, candidates, RequestState::WentLive { decision }, event)
+    Transition::end(request, candidates, RequestState::WentLive { decision }, event)
 }
 
 fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
@@ -221,16 +210,8 @@ fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
 
 /// Records that an ended request is to be asked about again; the sweep for it follows.
 fn ask_again(request: &Request, decision: Decision) -> Result<Transition, Refusal> {
-    match &request.state {
-        RequestState::Expired { .. } | RequestState::Withdrawn { .. } => {}
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => return Err(Refusal::DoesNotFit),
+    if !matches!(request.state, RequestState::Expired { .. } | RequestState::Withdrawn { .. }) {
+        return Err(Refusal::DoesNotFit);
     }
     if let Some(again) = &request.asked_again {
         let by_you = again.decision.by.has_id_of(&decision.by);
@@ -242,31 +223,9 @@ fn ask_again(request: &Request, decision: Decision) -> Result<Transition, Refusa
     Ok(transition)
 }
 
-/// A request that ends without an approval.
-fn end(request: &Request, candidates: &[Candidate], state: RequestState, event: Draft) -> Transition {
-    let mut transition = Transition::to(request, state, vec![event]);
-    transition.candidates = drop_open(candidates);
-    transition
-}
-
-fn decider(state: &RequestState) -> Option<&Person> {
-    match state {
-        RequestState::Approved { decision, .. }
-        | RequestState::Completed { decision, .. }
-        | RequestState::Denied { decision }
-        | RequestState::Withdrawn { decision }
-        | RequestState::WentLive { decision } => Some(&decision.by),
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Outdated { .. } => None,
-    }
-}
-
 fn deny(request: &Request, candidates: &[Candidate], decision: Decision) -> Transition {
     let seconds = (decision.at - request.created_at).num_seconds();
     let detail = json!({ "reason": decision.reason, "seconds_to_decide": seconds });
     let event = by_person(&decision, Action::Denied, detail);
-    end(request, candidates, RequestState::Denied { decision }, event)
+    Transition::end(request, candidates, RequestState::Denied { decision }, event)
 }

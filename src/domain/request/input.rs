@@ -10,20 +10,10 @@ use crate::domain::candidate::CandidateState;
 use crate::domain::exemption;
 use crate::domain::keep::KeptUntil;
 use crate::domain::pause::Pause;
+use crate::domain::person::Principal;
 use crate::domain::policy::{AccountOwners, Rule};
 
 use super::{AskedAgain, Decision, RequestState};
-
-/// A person whose identity and rights were established when they clicked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voter {
-    /// The person.
-    pub person: Person,
-    /// Is one of the policy's approvers now.
-    pub approver: bool,
-    /// Is one of the policy's admins now.
-    pub admin: bool,
-}
 
 /// What a person wants of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +73,7 @@ pub struct Input {
     /// What is wanted.
     pub verb: Verb,
     /// By whom.
-    pub voter: Voter,
+    pub principal: Principal,
     /// When it arrived: the deadline is judged by this.
     pub received_at: DateTime<Utc>,
     /// The fingerprint of the list that the person saw; `None` for commands that show none.

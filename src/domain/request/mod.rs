@@ -30,7 +30,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::account::{Account, AccountId};
-use super::audit::{Action, Actor, Draft, Person};
+use super::audit::{Action, Draft, Person};
 use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
 use super::hash::hex;
@@ -38,7 +38,7 @@ use super::plan::Guard;
 use super::policy::Rule;
 
 pub use decide::{admit, decide, refused};
-pub use input::{Input, Known as KnownForRetry, Refusal, Verb, Voter};
+pub use input::{Input, Known as KnownForRetry, Refusal, Verb};
 pub use retry::RETRY_WITHIN;
 
 /// Who decided, when, and in whose words.
@@ -198,37 +198,48 @@ impl RequestState {
         matches!(self, RequestState::Pending { .. })
     }
 
-    /// What is carried out, or was last: the approval, or the last retry after it. Its time says how long it holds.
-    pub fn authorization(&self) -> Option<&Decision> {
+    /// The first of two approvals, while it waits for the second.
+    pub fn first_approval(&self) -> Option<&FirstApproval> {
+        let RequestState::Pending { first } = self else { return None };
+        first.as_deref()
+    }
+
+    /// The decision that a person took; the second one where two are needed.
+    pub fn decision(&self) -> Option<&Decision> {
         match self {
-            RequestState::Approved { decision, retry, .. }
-            | RequestState::Completed { decision, retry, .. } => {
-                Some(retry.as_ref().map_or(decision, |retry| &retry.decision))
-            }
+            RequestState::Approved { decision, .. }
+            | RequestState::Completed { decision, .. }
+            | RequestState::Denied { decision }
+            | RequestState::Withdrawn { decision }
+            | RequestState::WentLive { decision } => Some(decision),
             RequestState::Preview
             | RequestState::Held { .. }
             | RequestState::Pending { .. }
-            | RequestState::Denied { .. }
             | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
             | RequestState::Outdated { .. } => None,
         }
     }
 
+    /// The approval, if that is what the decision was, whether or not every account has its outcome.
+    pub fn approval(&self) -> Option<&Decision> {
+        let (RequestState::Approved { decision, .. } | RequestState::Completed { decision, .. }) = self
+        else {
+            return None;
+        };
+        Some(decision)
+    }
+
+    /// What is carried out, or was last: the approval, or the last retry after it. Its time says how long it holds.
+    pub fn authorization(&self) -> Option<&Decision> {
+        self.retry().map(|retry| &retry.decision).or_else(|| self.approval())
+    }
+
     /// The last retry.
     pub fn retry(&self) -> Option<&Retry> {
-        match self {
-            RequestState::Approved { retry, .. } | RequestState::Completed { retry, .. } => retry.as_deref(),
-            RequestState::Preview
-            | RequestState::Held { .. }
-            | RequestState::Pending { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
-            | RequestState::Outdated { .. } => None,
-        }
+        let (RequestState::Approved { retry, .. } | RequestState::Completed { retry, .. }) = self else {
+            return None;
+        };
+        retry.as_deref()
     }
 }
 
@@ -310,20 +321,9 @@ impl Request {
 
     /// What a button that suspends is pressed for: the list, and the first approval that it counts on.
     pub fn shown(&self) -> String {
-        match &self.state {
-            RequestState::Pending { first: Some(first) } => {
-                format!("{}{FIRST}{}", self.list_hash, first.fingerprint())
-            }
-            RequestState::Pending { first: None }
-            | RequestState::Preview
-            | RequestState::Held { .. }
-            | RequestState::Approved { .. }
-            | RequestState::Completed { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
-            | RequestState::Outdated { .. } => self.list_hash.clone(),
+        match self.state.first_approval() {
+            Some(first) => format!("{}{FIRST}{}", self.list_hash, first.fingerprint()),
+            None => self.list_hash.clone(),
         }
     }
 
@@ -343,21 +343,8 @@ impl Request {
 
     /// Positions that the first of two approvers left out, seen by somebody else: what counts is what both select.
     pub fn left_out_before(&self, person: &Person) -> BTreeSet<u32> {
-        match &self.state {
-            RequestState::Pending { first: Some(first) } if !first.decision.by.has_id_of(person) => {
-                first.keep.clone()
-            }
-            RequestState::Pending { .. }
-            | RequestState::Preview
-            | RequestState::Held { .. }
-            | RequestState::Approved { .. }
-            | RequestState::Completed { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
-            | RequestState::Outdated { .. } => BTreeSet::new(),
-        }
+        let first = self.state.first_approval().filter(|first| !first.decision.by.has_id_of(person));
+        first.map(|first| first.keep.clone()).unwrap_or_default()
     }
 }
 
@@ -402,6 +389,18 @@ impl Transition {
             events,
         }
     }
+
+    /// The request ends without an approval, and nothing is done about the accounts that are still open.
+    pub(super) fn end(
+        request: &Request,
+        candidates: &[Candidate],
+        state: RequestState,
+        event: Draft,
+    ) -> Transition {
+        let open = candidates.iter().filter(|candidate| candidate.state.is_open());
+        let dropped = open.map(|candidate| (candidate.position, CandidateState::Dropped));
+        Transition { candidates: dropped.collect(), ..Transition::to(request, state, vec![event]) }
+    }
 }
 
 /// The card stands in the channel: the clock starts.
@@ -410,7 +409,7 @@ pub fn card_posted(request: &Request, now: DateTime<Utc>) -> Option<Transition> 
         return None;
     }
     let deadline = now + request.approval_timeout;
-    let event = system(now, Action::CardPosted, json!({ "deadline": deadline }));
+    let event = Draft::by_bot(now, Action::CardPosted, json!({ "deadline": deadline }));
     let mut transition = Transition::to(request, request.state.clone(), vec![event]);
     transition.deadline = Some(deadline);
     Some(transition)
@@ -427,10 +426,8 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     if request.state == RequestState::Preview {
         detail["as"] = json!("previewed");
     }
-    let event = system(now, Action::Expired, detail);
-    let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
-    transition.candidates = drop_open(candidates);
-    Some(transition)
+    let event = Draft::by_bot(now, Action::Expired, detail);
+    Some(Transition::end(request, candidates, RequestState::Expired { at: now }, event))
 }
 
 /// Ends a request whose card never stood in its channel; the next sweep asks with fresh data instead.
@@ -444,10 +441,11 @@ pub fn supersede_unasked(
     }
     // Nobody was asked: the word, and the state, that keep its accounts from being counted as proposed.
     let why = "its card could not be posted, so the next sweep asks instead";
-    let event = system(now, Action::Expired, json!({ "why": why, "as": "previewed" }));
-    let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
-    let open = drop_open(candidates).into_iter();
-    transition.candidates = open.map(|(position, _)| (position, CandidateState::Previewed)).collect();
+    let event = Draft::by_bot(now, Action::Expired, json!({ "why": why, "as": "previewed" }));
+    let mut transition = Transition::end(request, candidates, RequestState::Expired { at: now }, event);
+    for (_, state) in &mut transition.candidates {
+        *state = CandidateState::Previewed;
+    }
     Some(transition)
 }
 
@@ -463,10 +461,8 @@ pub fn outdate(
         return None;
     }
     let detail = json!({ "asked": request.rule.fingerprint(), "today": today.fingerprint(), "rule": today });
-    let event = system(now, Action::Outdated, detail);
-    let mut transition = Transition::to(request, RequestState::Outdated { at: now }, vec![event]);
-    transition.candidates = drop_open(candidates);
-    Some(transition)
+    let event = Draft::by_bot(now, Action::Outdated, detail);
+    Some(Transition::end(request, candidates, RequestState::Outdated { at: now }, event))
 }
 
 /// Ends a request from before the database was restored. Nothing of it is executed: an open question ends as taken back
@@ -477,17 +473,9 @@ pub fn supersede(request: &Request, candidates: &[Candidate], by: &Decision) -> 
     match &request.state {
         RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => {
             let detail = json!({ "reason": by.reason, "superseded": true });
-            let event = Draft {
-                at,
-                actor: Actor::Person(by.by.clone()),
-                action: Action::Withdrawn,
-                subject: None,
-                detail,
-            };
+            let event = Draft::by(&by.by, at, Action::Withdrawn, detail);
             let state = RequestState::Withdrawn { decision: by.clone() };
-            let mut transition = Transition::to(request, state, vec![event]);
-            transition.candidates = drop_open(candidates);
-            Some(transition)
+            Some(Transition::end(request, candidates, state, event))
         }
         RequestState::Approved { .. } => {
             let mut transition = Transition::to(request, request.state.clone(), Vec::new());
@@ -535,7 +523,7 @@ pub fn complete(request: &Request, candidates: &[Candidate], now: DateTime<Utc>)
         retry: retry.clone(),
         retry_first: None,
     };
-    Some(Transition::to(request, state, vec![system(now, Action::Completed, detail)]))
+    Some(Transition::to(request, state, vec![Draft::by_bot(now, Action::Completed, detail)]))
 }
 
 /// The sweep that asks again has ended: what it came to. `None` if nobody waits for that.
@@ -547,20 +535,8 @@ pub fn asked_anew(request: &Request, became: Option<Became>) -> Option<Transitio
     Some(transition)
 }
 
-fn drop_open(candidates: &[Candidate]) -> Vec<(u32, CandidateState)> {
-    candidates
-        .iter()
-        .filter(|candidate| candidate.state.is_open())
-        .map(|candidate| (candidate.position, CandidateState::Dropped))
-        .collect()
-}
-
-fn system(at: DateTime<Utc>, action: Action, detail: serde_json::Value) -> Draft {
-    Draft { at, actor: Actor::System, action, subject: None, detail }
-}
-
 pub(super) fn by_person(decision: &Decision, action: Action, detail: serde_json::Value) -> Draft {
-    Draft { at: decision.at, actor: Actor::Person(decision.by.clone()), action, subject: None, detail }
+    Draft::by(&decision.by, decision.at, action, detail)
 }
 
 /// What a candidate is shown as.

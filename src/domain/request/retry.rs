@@ -112,23 +112,8 @@ fn tried_again<'a>(
 }
 
 fn not_now(request: &Request, decision: &Decision) -> Refusal {
-    match &request.state {
-        // The second person is shown who was first.
-        RequestState::Approved { .. } => {
-            let by_you = request
-                .state
-                .authorization()
-                .is_some_and(|authorization| authorization.by.has_id_of(&decision.by));
-            Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }
-        }
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Refusal::NothingFailed,
-    }
+    let RequestState::Approved { .. } = &request.state else { return Refusal::NothingFailed };
+    // The second person is shown who was first.
+    let by_you = request.state.authorization().is_some_and(|one| one.by.has_id_of(&decision.by));
+    Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }
 }

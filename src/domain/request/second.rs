@@ -17,19 +17,7 @@ use super::{Decision, FirstApproval, Request, RequestState, Transition, by_perso
 
 /// Whether the person has given the first approval.
 pub(super) fn is_first(request: &Request, person: &Person) -> bool {
-    match &request.state {
-        RequestState::Pending { first: Some(first) } => first.decision.by.has_id_of(person),
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { first: None }
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => false,
-    }
+    request.state.first_approval().is_some_and(|first| first.decision.by.has_id_of(person))
 }
 
 /// Records the first approval. A person who keeps everybody ends the request, as ever: that takes one.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::domain::audit::{Action, Person};
+use crate::domain::audit::{Action, Draft, Person};
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::keep::KeptUntil;
 use crate::domain::policy::AccountOwners;
 
 use super::input::Refusal;
-use super::{Decision, Request, RequestState, Transition, by_person, keep, system};
+use super::{Decision, Request, RequestState, Transition, by_person, keep};
 
 /// What a person selected: all but those they keep.
 pub(super) struct Selection<'a> {
@@ -55,9 +55,8 @@ pub(super) fn suspend(
             each_event.push(event);
             state
         } else if is_own(candidate) {
-            let mut event = system(decision.at, Action::Skipped, json!({ "why": Skip::OwnAccount }));
-            event.subject = Some(candidate.subject());
-            each_event.push(event);
+            let event = Draft::by_bot(decision.at, Action::Skipped, json!({ "why": Skip::OwnAccount }));
+            each_event.push(event.about(candidate.subject()));
             CandidateState::skipped(decision.at, Skip::OwnAccount)
         } else {
             CandidateState::due()

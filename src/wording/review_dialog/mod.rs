@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::chat::{Block, Button, Choice, FormState, Menu, Modal, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::draft::{Draft, SEARCH_MAX, Seen, Sort};
-use crate::domain::request::{Request, RequestState};
+use crate::domain::request::Request;
 use crate::wording::actions::{Control, Dialog, Memory, PageTurn, SORTS, sort_word};
 use crate::wording::{accounts, belongs_to, idle_in_words, mention, outcome_in_words, shown_who};
 
@@ -258,17 +258,7 @@ pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Mo
 
 fn became(request: &Request, candidates: &[Candidate]) -> Option<Text> {
     let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
-    let decision = match &request.state {
-        RequestState::Approved { decision, .. } | RequestState::Completed { decision, .. } => decision,
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => return None,
-    };
+    let decision = request.state.approval()?;
     let selected = candidates.len() - count("kept");
     let text = mention(&decision.by).then(format!(" had {} suspended", accounts(selected)));
     let text = match count("kept") {

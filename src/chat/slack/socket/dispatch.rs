@@ -14,7 +14,7 @@ use crate::chat::slack::inbound::{self, Envelope, Read};
 use crate::chat::{Ack, Card, Connection, Handler, Inbound, ReplyTo, Text};
 
 use super::frame::{Frame, Outgoing};
-use super::respond::{Form, Reply};
+use super::respond::{self, Form, Reply};
 use super::watched::{Socket, Watched};
 
 /// How many inputs are handled at the same time. More than a channel's worth of clicks; each is one short transaction.
@@ -107,7 +107,7 @@ impl Dispatch {
                 self.acknowledge(connection, reply.ack).await;
                 if let Some((form, then)) = reply.then {
                     // In a task of its own: the places among the handlers are for what is not acknowledged yet.
-                    self.tasks.spawn(Arc::clone(self).follow(form, then));
+                    self.tasks.spawn(respond::follow(Arc::clone(&self.socket.api), form, then));
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Dispatch {
             Read::Input(inbound, source) => {
                 let form = Form::of(&inbound, envelope.accepts_response_payload == Some(true), source);
                 let ack = self.handle(*inbound).await?;
-                Some(self.reply(id, form, ack))
+                Some(respond::reply(&self.socket.api.workspace, id, form, ack))
             }
         }
     }
@@ -186,12 +186,12 @@ impl Dispatch {
         tracing::error!(kind, why, "a frame from Slack could not be read");
     }
 
-    fn tell_unread(self: &Arc<Self>, to: ReplyTo) {
-        let this = Arc::clone(self);
+    fn tell_unread(&self, to: ReplyTo) {
+        let api = Arc::clone(&self.socket.api);
         self.tasks.spawn(async move {
             let words = "Your input could not be read, so nothing was changed. Please try again; if it happens \
                          again, tell the person who runs this bot.";
-            this.tell(&to, &Card { summary: Text::plain(words), blocks: Vec::new() }).await;
+            respond::tell(&api, &to, &Card { summary: Text::plain(words), blocks: Vec::new() }).await;
         });
     }
 

@@ -12,15 +12,15 @@ use slack_morphism::prelude::{
     SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 
+use crate::chat::slack::api::Api;
 use crate::chat::slack::inbound::Source;
 use crate::chat::slack::render;
+use crate::chat::slack::text::Workspace;
 use crate::chat::{
     Ack, Block, Card, ChatError, ChatTerms, Inbound, Later, Modal, Prepared, ReplyTo, Response, Text,
     ViewRef, What,
 };
 use crate::scheduler::Class;
-
-use super::dispatch::Dispatch;
 
 /// Slack drops acknowledgements of 20 KB and more without a word.
 const ACK_BYTES_MAX: usize = 19 * 1024;
@@ -68,102 +68,101 @@ impl Form {
     }
 }
 
-impl Dispatch {
-    pub(super) fn reply(&self, id: &str, form: Form, ack: Ack) -> Reply {
-        match ack {
-            Ack::Done | Ack::Respond(Response::Nothing) => Reply::bare(id),
-            Ack::FormErrors(errors) => {
-                let payload = form_errors(errors, &form.source.block_ids, &self.socket.api.workspace.terms)
-                    .filter(|_| form.takes_payload);
-                if let Some(payload) = payload {
-                    return Reply { ack: with_payload(id, &payload), then: None };
-                }
-                tracing::warn!("a refusal was dropped: it answers no form");
-                Reply::bare(id)
+/// Returns what answers an envelope, given what the handler returned.
+pub(super) fn reply(workspace: &Workspace, id: &str, form: Form, ack: Ack) -> Reply {
+    match ack {
+        Ack::Done | Ack::Respond(Response::Nothing) => Reply::bare(id),
+        Ack::FormErrors(errors) => {
+            let payload =
+                form_errors(errors, &form.source.block_ids, &workspace.terms).filter(|_| form.takes_payload);
+            if let Some(payload) = payload {
+                return Reply { ack: with_payload(id, &payload), then: None };
             }
-            Ack::Respond(Response::Replace(modal)) if form.takes_payload => {
-                self.replacement(id, form, &modal)
+            tracing::warn!("a refusal was dropped: it answers no form");
+            Reply::bare(id)
+        }
+        Ack::Respond(Response::Replace(modal)) if form.takes_payload => {
+            replacement(workspace, id, form, &modal)
+        }
+        Ack::Respond(response) => Reply { ack: bare(id), then: Some((form, Then::Now(response))) },
+        Ack::Later(later) => Reply { ack: bare(id), then: Some((form, Then::Later(later))) },
+    }
+}
+
+/// Puts another modal in a submitted one's place: in the acknowledgement if that can carry it. Otherwise a small modal
+/// stands in first, for a bare acknowledgement would close the form.
+fn replacement(workspace: &Workspace, id: &str, form: Form, modal: &Modal) -> Reply {
+    let ack = update_ack(workspace, id, modal);
+    if ack.len() < ACK_BYTES_MAX {
+        return Reply { ack, then: None };
+    }
+    let then = Then::Now(Response::Replace(modal.clone()));
+    Reply { ack: update_ack(workspace, id, &stand_in(modal)), then: Some((form, then)) }
+}
+
+fn update_ack(workspace: &Workspace, id: &str, modal: &Modal) -> String {
+    let view = render::view(modal, workspace);
+    let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
+    with_payload(id, &json!(update))
+}
+
+/// Shows what follows an acknowledgement. The person is told if it can't be shown.
+pub(super) async fn follow(api: Arc<Api>, form: Form, then: Then) {
+    let Prepared { response, otherwise, until_shown } = match then {
+        Then::Later(later) => later.prepared().await,
+        Then::Now(response) => {
+            if let Err(error) = show(&api, &form, &response).await {
+                tracing::warn!(%error, "what answers an input could not be shown");
             }
-            Ack::Respond(response) => Reply { ack: bare(id), then: Some((form, Then::Now(response))) },
-            Ack::Later(later) => Reply { ack: bare(id), then: Some((form, Then::Later(later))) },
+            return;
+        }
+    };
+    let shown = show(&api, &form, &response).await;
+    drop(until_shown);
+    let draws_again = matches!(response, Response::Replace(_) | Response::Back { .. });
+    match shown {
+        Ok(()) => {}
+        // Closed meanwhile.
+        Err(ChatError::NotFound(_)) if draws_again => {}
+        // Whatever is pressed next draws it.
+        Err(error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)))
+            if draws_again =>
+        {
+            tracing::warn!(%error, "a dialog could not be drawn again")
+        }
+        Err(error) => {
+            tracing::error!(%error, "a dialog could not be shown");
+            tell(&api, &form.reply, &otherwise).await;
         }
     }
+}
 
-    /// Puts another modal in a submitted one's place: in the acknowledgement if that can carry it. Otherwise a small modal
-    /// stands in first, for a bare acknowledgement would close the form.
-    fn replacement(&self, id: &str, form: Form, modal: &Modal) -> Reply {
-        let ack = self.update_ack(id, modal);
-        if ack.len() < ACK_BYTES_MAX {
-            return Reply { ack, then: None };
+async fn show(api: &Api, form: &Form, response: &Response) -> Result<(), ChatError> {
+    let trigger = || {
+        let trigger = form.source.trigger.as_deref();
+        trigger.ok_or_else(|| ChatError::NotFound("Slack opens dialogs for clicks only".to_owned()))
+    };
+    let view = || {
+        let view = form.view.as_ref();
+        view.ok_or_else(|| ChatError::NotFound("there is no dialog in whose place it could come".to_owned()))
+    };
+    match response {
+        Response::Nothing => Ok(()),
+        Response::Reply(card) => {
+            tell(api, &form.reply, card).await;
+            Ok(())
         }
-        let then = Then::Now(Response::Replace(modal.clone()));
-        Reply { ack: self.update_ack(id, &stand_in(modal)), then: Some((form, then)) }
+        Response::Open(modal) => Class::Action.run(api.open_modal(trigger()?, modal)).await,
+        Response::Push(modal) => Class::Action.run(api.push_modal(trigger()?, modal)).await,
+        Response::Replace(modal) => Class::Action.run(api.update_modal(view()?, modal)).await,
+        Response::Back { below, modal } => Class::Action.run(api.update_modal(below, modal)).await,
     }
+}
 
-    fn update_ack(&self, id: &str, modal: &Modal) -> String {
-        let view = render::view(modal, &self.socket.api.workspace);
-        let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
-        with_payload(id, &json!(update))
-    }
-
-    /// Shows what follows an acknowledgement. The person is told if it can't be shown.
-    pub(super) async fn follow(self: Arc<Self>, form: Form, then: Then) {
-        let Prepared { response, otherwise, until_shown } = match then {
-            Then::Later(later) => later.prepared().await,
-            Then::Now(response) => {
-                if let Err(error) = self.show(&form, &response).await {
-                    tracing::warn!(%error, "what answers an input could not be shown");
-                }
-                return;
-            }
-        };
-        let shown = self.show(&form, &response).await;
-        drop(until_shown);
-        let draws_again = matches!(response, Response::Replace(_) | Response::Back { .. });
-        match shown {
-            Ok(()) => {}
-            // Closed meanwhile.
-            Err(ChatError::NotFound(_)) if draws_again => {}
-            // Whatever is pressed next draws it.
-            Err(
-                error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)),
-            ) if draws_again => tracing::warn!(%error, "a dialog could not be drawn again"),
-            Err(error) => {
-                tracing::error!(%error, "a dialog could not be shown");
-                self.tell(&form.reply, &otherwise).await;
-            }
-        }
-    }
-
-    async fn show(&self, form: &Form, response: &Response) -> Result<(), ChatError> {
-        let api = &self.socket.api;
-        let trigger = || {
-            let trigger = form.source.trigger.as_deref();
-            trigger.ok_or_else(|| ChatError::NotFound("Slack opens dialogs for clicks only".to_owned()))
-        };
-        let view = || {
-            let view = form.view.as_ref();
-            view.ok_or_else(|| {
-                ChatError::NotFound("there is no dialog in whose place it could come".to_owned())
-            })
-        };
-        match response {
-            Response::Nothing => Ok(()),
-            Response::Reply(card) => {
-                self.tell(&form.reply, card).await;
-                Ok(())
-            }
-            Response::Open(modal) => Class::Action.run(api.open_modal(trigger()?, modal)).await,
-            Response::Push(modal) => Class::Action.run(api.push_modal(trigger()?, modal)).await,
-            Response::Replace(modal) => Class::Action.run(api.update_modal(view()?, modal)).await,
-            Response::Back { below, modal } => Class::Action.run(api.update_modal(below, modal)).await,
-        }
-    }
-
-    pub(super) async fn tell(&self, to: &ReplyTo, card: &Card) {
-        if let Err(error) = Class::FreshLook.run(self.socket.api.send_ephemeral(to, card)).await {
-            tracing::warn!(user = to.user, %error, "a reply could not be delivered");
-        }
+/// Sends a reply that one person sees, as far as that works now.
+pub(super) async fn tell(api: &Api, to: &ReplyTo, card: &Card) {
+    if let Err(error) = Class::FreshLook.run(api.send_ephemeral(to, card)).await {
+        tracing::warn!(user = to.user, %error, "a reply could not be delivered");
     }
 }
 
