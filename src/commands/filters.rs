@@ -7,6 +7,7 @@ use crate::chat::Text;
 use crate::commands::typed::folded;
 use crate::domain::audit::Action;
 use crate::domain::date_range;
+use crate::domain::ids::RequestId;
 use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
 use crate::reports::export::Format;
@@ -60,7 +61,7 @@ pub(crate) struct Filters {
     pub(crate) until: Option<DateTime<Utc>>,
     /// The word, and what it stands for.
     pub(crate) outcome: Option<(String, Vec<Action>)>,
-    pub(crate) request: Option<i64>,
+    pub(crate) request: Option<RequestId>,
     pub(crate) policy: Option<String>,
     pub(crate) format: Option<Format>,
 }
@@ -209,7 +210,7 @@ fn outcome(word: &str) -> Result<(String, Vec<Action>), Text> {
     Err(wording::not_an_outcome(&word, nearest(&word, known.iter().copied()), &known))
 }
 
-fn number(word: &str) -> Result<i64, Text> {
+fn number(word: &str) -> Result<RequestId, Text> {
     let digits = word.trim_start_matches('#');
     let read = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     read.ok_or_else(|| wording::not_a_filter(word, None))
@@ -238,7 +239,7 @@ mod tests {
                 .unwrap();
         assert_eq!(asked.person.as_deref(), Some("ben@x.example"));
         assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 7);
-        assert_eq!(asked.request, Some(7));
+        assert_eq!(asked.request, Some(RequestId(7)));
         assert_eq!(
             asked.line(),
             "about ben@x.example since 2026-09-01T00:00:00.000Z until 2026-10-14T00:00:00.000Z by <@U1|ada> \

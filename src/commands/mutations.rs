@@ -13,6 +13,7 @@ use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::drift::SKEW;
 use crate::domain::exemption;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::{AccountOwners, Policy, Rule, is_own_account};
 use crate::domain::provider::ProviderName;
@@ -63,7 +64,7 @@ impl Commands {
     }
 
     /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
-    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
+    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<SweepId>> {
         let last = self.s.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
@@ -383,7 +384,7 @@ fn may_give_back(
 }
 
 /// Returns the request of this number, if the reason beside it is not too long.
-fn request_called(number: &str, reason: &str) -> Result<i64, Text> {
+fn request_called(number: &str, reason: &str) -> Result<RequestId, Text> {
     let request = number.trim_start_matches('#').parse().map_err(|_| refusals::no_such_request())?;
     if exemption::is_too_long(reason) {
         return Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong));

@@ -7,6 +7,7 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
@@ -104,7 +105,7 @@ impl Commands {
         &self,
         visible: &[&Policy],
         account: &AccountId,
-    ) -> anyhow::Result<Option<i64>> {
+    ) -> anyhow::Result<Option<RequestId>> {
         let waiting = self.s.store.waiting(vec![account.clone()]).await?;
         let Some(id) = waiting.get(account).copied() else { return Ok(None) };
         let request = self.s.store.request(id).await?;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::account::AccountId;
 use super::fold::folded;
 use super::hash::hex;
+use super::ids::{RequestId, SweepId};
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -288,9 +289,9 @@ pub struct AuditEvent {
     /// The policy concerned.
     pub policy: Option<String>,
     /// The sweep concerned.
-    pub sweep: Option<i64>,
+    pub sweep: Option<SweepId>,
     /// The approval request concerned.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The account concerned.
     pub subject: Option<Subject>,
     /// Evidence and result.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::account::AccountStatus;
 use super::attempt::{self, ATTEMPTS_MAX, Attempt, Confirmation, Goal, Next, Proof, drafts};
 use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
+use super::ids::RequestId;
 use super::policy::Policy;
 use super::provider::ProviderName;
 
@@ -23,7 +24,7 @@ pub struct Wish {
     /// Where the account is.
     pub provider: ProviderName,
     /// The request that the account was suspended for, if this bot suspended it.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The account.
     pub account: Subject,
     /// Its display name, possibly empty. Untrusted text.

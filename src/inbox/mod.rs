@@ -21,6 +21,7 @@ use crate::chat::{
 };
 use crate::commands::Commands;
 use crate::domain::audit::Person;
+use crate::domain::ids::RequestId;
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{KnownForRetry, Verb};
 use crate::inbox::rate_limit::RateVerdict;
@@ -263,7 +264,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         what: RequestAction,
-        request: i64,
+        request: RequestId,
         list_hash: String,
     ) -> anyhow::Result<Ack> {
         let verb = match what {
@@ -308,7 +309,7 @@ impl Inbox {
     }
 
     /// Another page of the card for everybody, if the person who presses may see what is on it.
-    fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
+    fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: RequestId, page: usize) {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.commands.background_question(inbound.reply.clone(), async move {
             let Some(row) = this.s.store.request_alone(request).await? else {

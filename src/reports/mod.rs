@@ -92,6 +92,7 @@ pub(crate) fn listing(sweep: &SweepRow) -> Option<Listing> {
 mod tests {
     use super::*;
     use crate::domain::account::UserType;
+    use crate::domain::ids::SweepId;
     use crate::domain::plan::Counts;
     use crate::domain::plan::Guard;
     use crate::domain::plan::Verdict;
@@ -106,7 +107,7 @@ mod tests {
         let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
         let found = |state| {
             listing(&SweepRow {
-                id: 1,
+                id: SweepId(1),
                 policy: "p".to_owned(),
                 slot: String::new(),
                 trigger: Trigger::Schedule { slot: at },

@@ -134,6 +134,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::ids::RequestId;
     use crate::domain::snapshot::CandidateSnapshot;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
@@ -147,7 +148,7 @@ mod tests {
         let statuses =
             engine.reports.policy_statuses(&engine.s.policies.iter().collect::<Vec<_>>()).await.unwrap();
         let said = |status: &answers::PolicyStatus| {
-            let open: Vec<i64> = status.open.iter().map(|(request, _)| request.id).collect();
+            let open: Vec<RequestId> = status.open.iter().map(|(request, _)| request.id).collect();
             (status.policy.name.clone(), open, status.backlog.clone())
         };
         let backlog = "1 of these accounts has been pending for 2 sweeps.".to_owned();

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::candidate::CandidateState;
 use crate::domain::exemption::End;
+use crate::domain::ids::SweepId;
 use crate::domain::plan::Counts;
 use crate::domain::sighting::SecondLook;
 use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
@@ -85,9 +86,9 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
 
 /// Each rule as it ran, once, with the sweeps that ran by it.
 pub(crate) fn rules_json(evidence: &Evidence) -> Vec<u8> {
-    let mut rules: Vec<(&SweepRow, Vec<i64>)> = Vec::new();
+    let mut rules: Vec<(&SweepRow, Vec<SweepId>)> = Vec::new();
     for Swept { sweep, .. } in &evidence.swept {
-        let same = |(first, _): &&mut (&SweepRow, Vec<i64>)| {
+        let same = |(first, _): &&mut (&SweepRow, Vec<SweepId>)| {
             first.policy == sweep.policy && first.fingerprint == sweep.fingerprint
         };
         match rules.iter_mut().find(same) {

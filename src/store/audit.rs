@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};
@@ -27,9 +28,9 @@ pub struct AuditContext {
     /// The policy's name.
     pub policy: Option<String>,
     /// The sweep's id.
-    pub sweep: Option<i64>,
+    pub sweep: Option<SweepId>,
     /// The request's id.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The fingerprint of the rule by which it was swept and asked.
     pub rule: Option<String>,
 }

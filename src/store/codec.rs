@@ -62,7 +62,7 @@ pub(super) fn readable<T>(
 }
 
 /// The id of a row of which nothing else is asked.
-pub(super) fn id(row: &Row<'_>) -> Result<i64, StoreError> {
+pub(super) fn id<T: for<'v> FromValue<'v>>(row: &Row<'_>) -> Result<T, StoreError> {
     row.get(0)
 }
 

@@ -33,7 +33,7 @@ impl Store {
         let known = {
             let (policy, slot) = (policy.clone(), slot.clone());
             let sql = "SELECT id FROM digest WHERE policy = ?1 AND slot = ?2";
-            self.read(move |tx| tx.first(sql, params![policy, slot], codec::id)).await?
+            self.read(move |tx| tx.first(sql, params![policy, slot], |_| Ok(()))).await?
         };
         if known.is_some() {
             return Ok(());

@@ -256,7 +256,7 @@ pub(super) fn in_force(
 ) -> Result<bool, StoreError> {
     let sql =
         format!("SELECT id FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {BEGUN} AND {OPEN}");
-    Ok(tx.first(&sql, params![policy, time_text(now), account.0], codec::id)?.is_some())
+    Ok(tx.first(&sql, params![policy, time_text(now), account.0], |_| Ok(()))?.is_some())
 }
 
 fn set_end(

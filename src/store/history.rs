@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent};
+use crate::domain::ids::RequestId;
 
 use super::codec::time_text;
 use super::tx::{ToValue, Tx, Value, hints, marks, params};
@@ -29,7 +30,7 @@ pub struct AuditQuery {
     /// About one of these accounts, at most [`ACCOUNTS_MAX`]; see [`Store::audited_accounts`].
     pub accounts: Vec<AccountId>,
     /// The request.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// One of these actions.
     pub actions: Vec<Action>,
     /// By the person with this id in the chat system.
@@ -228,7 +229,7 @@ fn walk(
     let (since, until) = (query.since.map(time_text), query.until.map(time_text));
     let conditions = [
         ("account_id =", branch.account.map(|account| account.0.to_value())),
-        ("request =", query.request.map(Value::Integer)),
+        ("request =", query.request.as_ref().map(ToValue::to_value)),
         ("by_id =", query.by.as_deref().map(Value::Text)),
         ("policy =", branch.policy.or(query.policy.as_deref()).map(Value::Text)),
         ("action =", branch.action.map(|action| Value::Text(action.word()))),

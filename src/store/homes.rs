@@ -73,7 +73,7 @@ impl Store {
         let user = user.to_owned();
         let known = "SELECT asked FROM home WHERE user_id = ?1";
         let person = user.clone();
-        if self.read(move |tx| tx.first(known, params![person], codec::id)).await?.is_none() {
+        if self.read(move |tx| tx.first(known, params![person], |_| Ok(()))).await?.is_none() {
             return Ok(false);
         }
         let sql = "UPDATE home SET asked = asked + 1 WHERE user_id = ?1";

@@ -41,7 +41,7 @@ impl Store {
         let policy = policy.to_owned();
         self.read(move |tx| {
             let sql = "SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 LIMIT 1";
-            Ok(tx.first(sql, params![policy, time_text(now)], codec::id)?.is_some())
+            Ok(tx.first(sql, params![policy, time_text(now)], |_| Ok(()))?.is_some())
         })
         .await
     }

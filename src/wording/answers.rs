@@ -7,6 +7,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Standing};
 use crate::domain::audit::{Action, Actor, AuditEvent, Behind};
 use crate::domain::exemption::Granted;
+use crate::domain::ids::RequestId;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
@@ -317,7 +318,7 @@ pub struct Why<'a> {
     /// The answer.
     pub assessment: &'a Assessment,
     /// The open request that asks about it.
-    pub waiting_in: Option<i64>,
+    pub waiting_in: Option<RequestId>,
     /// When the next sweep runs.
     pub next_slot: Option<DateTime<Utc>>,
     /// Every exemption that the person who asks may know of, newest first.

@@ -6,6 +6,7 @@ use crate::chat::{Block, Card, ChatWord, MessageRef, Span, Text};
 use crate::domain::account::Account;
 use crate::domain::attempt::{Attempt, RetryState};
 use crate::domain::exemption::{End, Granted, Refusal};
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::identity::Terms;
@@ -13,7 +14,7 @@ use crate::wording::layout::{LINES_MAX, list as listed, spoken};
 use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
 
 /// The answer to a granted exemption.
-pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
+pub fn exempted(granted: &Granted, waiting_in: Option<RequestId>, now: DateTime<Utc>) -> Card {
     let mut text = Text::default().login_as_name(&granted.account.login);
     text = if granted.has_begun(now) {
         text.then(" is exempt until ")

@@ -5,6 +5,7 @@ use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::exemption::{End, Wish};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, RestorationState};
 use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Notice, Store};
@@ -211,7 +212,7 @@ async fn what_is_given_back_is_known_by_the_request_that_it_was_suspended_for() 
     }
     let of_it = store.restorations_for(request).await.unwrap();
     assert_eq!(of_it.iter().map(|one| one.wish.account.id.clone()).collect::<Vec<_>>(), [id("kim")]);
-    assert!(store.restorations_for(request + 1).await.unwrap().is_empty());
+    assert!(store.restorations_for(RequestId(request.0 + 1)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

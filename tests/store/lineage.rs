@@ -1,6 +1,7 @@
 //! A stopped database executes nothing, and what is from before it goes on is ended.
 
 use inactive_contractors::domain::candidate::SuspensionStep;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::lineage::{Head, Mismatch, Stop};
 use inactive_contractors::domain::request::{Decision, Refusal, Verb};
 use inactive_contractors::domain::sweep::Trigger;
@@ -30,7 +31,7 @@ fn sweeps() -> Vec<NewSweep> {
 }
 
 /// How each candidate of a request stands, after the request itself.
-async fn states(store: &Store, request: i64) -> Vec<&'static str> {
+async fn states(store: &Store, request: RequestId) -> Vec<&'static str> {
     let (request, candidates) = store.request(request).await.unwrap().unwrap();
     [request.state.word()].into_iter().chain(candidates.iter().map(|one| one.state.word())).collect()
 }

@@ -36,6 +36,7 @@ use super::exemption;
 use super::hash::hex;
 use super::plan::Guard;
 use super::policy::Rule;
+use crate::domain::ids::{RequestId, SweepId};
 
 pub use decide::{admit, decide, refused};
 pub use input::{Input, Known as KnownForRetry, Refusal, Verb, Voter};
@@ -257,7 +258,7 @@ pub struct AskedAgain {
 #[serde(rename_all = "snake_case")]
 pub enum Became {
     /// This request took the ended one's place.
-    Request(i64),
+    Request(RequestId),
     /// There is nobody to ask about, or a guard stopped it.
     Nothing,
 }
@@ -266,9 +267,9 @@ pub enum Became {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Never reused.
-    pub id: i64,
+    pub id: RequestId,
     /// The sweep that asks.
-    pub sweep: i64,
+    pub sweep: SweepId,
     /// The policy's name.
     pub policy: String,
     /// The rule as it ran.

@@ -9,6 +9,7 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
@@ -111,11 +112,11 @@ fn evidence(said: &[&str]) -> Evidence {
 fn excerpt(said: &[&str]) -> Excerpt {
     let steps = [Action::Approved, Action::SuspensionIntended, Action::Suspended];
     let mut events: Vec<AuditEvent> =
-        said.iter().zip(1..).map(|(words, seq)| event(words, Action::Denied, seq, seq)).collect();
+        said.iter().zip(1..).map(|(words, seq)| event(words, Action::Denied, RequestId(seq), seq)).collect();
     for (words, request) in said.iter().zip(1000..) {
         for action in steps {
             let seq = events.last().map_or(1, |last| last.seq + 1);
-            events.push(event(words, action, request, seq));
+            events.push(event(words, action, RequestId(request), seq));
         }
     }
     let head = events.last().map_or((0, GENESIS.to_owned()), |last| (last.seq, last.hash.clone()));
@@ -124,7 +125,7 @@ fn excerpt(said: &[&str]) -> Excerpt {
     Excerpt { made_at: super::now(), head, database, filters, restricted_to: None, gapless: true, events }
 }
 
-fn event(words: &str, action: Action, request: i64, seq: i64) -> AuditEvent {
+fn event(words: &str, action: Action, request: RequestId, seq: i64) -> AuditEvent {
     let mut event = AuditEvent {
         seq,
         at: super::now(),
@@ -145,7 +146,7 @@ fn event(words: &str, action: Action, request: i64, seq: i64) -> AuditEvent {
 fn swept(words: &str) -> Swept {
     let rule = super::users::rules()[0].clone();
     let sweep = SweepRow {
-        id: 1,
+        id: SweepId(1),
         policy: words.to_owned(),
         slot: words.to_owned(),
         trigger: Trigger::Command { by: person(words) },
