@@ -16,7 +16,7 @@ use crate::commands::{Answer, Commands};
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::date_range::DateRange;
 use crate::domain::ids::RequestId;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::reports::evidence::bundle;
 use crate::reports::export::{Excerpt, Format};
 use crate::reports::facts::{Evidence, Swept};
@@ -33,7 +33,7 @@ const FILE_EVENTS_MAX: usize = 100_000;
 struct Taken {
     query: AuditQuery,
     filters: Vec<String>,
-    restricted_to: Option<Vec<String>>,
+    restricted_to: Option<Vec<PolicyName>>,
 }
 
 impl Commands {

@@ -217,7 +217,7 @@ fn number(word: &str) -> Result<RequestId, Text> {
 }
 
 fn policy(name: &str, policies: &[&Policy]) -> Result<String, Text> {
-    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    let names: Vec<&str> = policies.iter().map(|policy| &*policy.name).collect();
     let found = names.iter().find(|known| folded(known) == folded(name));
     found.map(|found| (*found).to_owned()).ok_or_else(|| wording::no_such_policy(name, &names))
 }
@@ -271,7 +271,7 @@ mod tests {
     fn days_begin_in_the_zone_of_the_policy_that_is_named_or_else_of_the_first() {
         let in_zone = |name: &str, zone| {
             let mut policy = crate::engine::bench::policy();
-            (policy.name, policy.schedule.zone) = (name.to_owned(), zone);
+            (policy.name, policy.schedule.zone) = (name.into(), zone);
             policy
         };
         let (first, second) = (in_zone("a", Tz::UTC), in_zone("b", Tz::Europe__Berlin));

@@ -49,13 +49,13 @@ impl Commands {
         if let Some(running) = self.running_sweep(&policy.name).await? {
             return Ok(Err(Text::plain("Sweep ")
                 .then(format!("{running} of "))
-                .with(Span::Code(policy.name.clone()))
+                .with(Span::Code(policy.name.to_string()))
                 .then(" is already running. The result is posted in the channel.")));
         }
         Ok(match self.sweeper.start_asked_sweep(policy, asked.key, known).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
-                    .with(Span::Code(policy.name.clone()))
+                    .with(Span::Code(policy.name.to_string()))
                     .then(" has started. The result is posted in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),

@@ -166,7 +166,7 @@ mod tests {
 
     fn preview(head: i64, at: DateTime<Utc>) -> Preview {
         let plan = Plan { assessed: Vec::new(), counts: Counts::default(), verdict: Verdict::NoCandidates };
-        Preview { policy: "p".to_owned(), head, at, plan }
+        Preview { policy: "p".into(), head, at, plan }
     }
 
     #[test]
@@ -226,11 +226,11 @@ mod tests {
 
     #[tokio::test]
     async fn why_tells_nothing_of_a_policy_that_the_person_may_not_ask_about() {
-        let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
+        let bench = Bench::of(vec![policy(), Policy { name: "q".into(), ..policy() }]);
         let (engine, now, account) = (&bench.engine, bench.engine.s.clock.now(), account());
         for (policy, reason) in [("p", "on leave"), ("q", "secret")] {
             let wish = Wish {
-                policy: policy.to_owned(),
+                policy: policy.into(),
                 provider: ProviderName::default(),
                 account: Subject { id: account.id.clone(), login: account.login.clone() },
                 email: None,

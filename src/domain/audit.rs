@@ -9,6 +9,7 @@ use super::account::AccountId;
 use super::fold::folded;
 use super::hash::hex;
 use super::ids::{RequestId, SweepId};
+use super::policy::PolicyName;
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -287,7 +288,7 @@ pub struct AuditEvent {
     /// What happened: an [`Action`]'s word.
     pub action: String,
     /// The policy concerned.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// The sweep concerned.
     pub sweep: Option<SweepId>,
     /// The approval request concerned.

@@ -10,7 +10,7 @@ use super::account::AccountStatus;
 use super::attempt::{self, ATTEMPTS_MAX, Attempt, Confirmation, Goal, Next, Proof, drafts};
 use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
 use super::ids::RequestId;
-use super::policy::Policy;
+use super::policy::{Policy, PolicyName};
 use super::provider::ProviderName;
 
 /// How long a wish is worked on if its policy is no longer in the configuration: the default of `execute_within`.
@@ -20,7 +20,7 @@ pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// The policy whose grace period it starts, and whose channel is told.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
     /// The request that the account was suspended for, if this bot suspended it.

@@ -212,7 +212,7 @@ impl IdentityProvider for Nobody {
 pub(crate) fn policy() -> Policy {
     let week = Duration::days(7);
     Policy {
-        name: "p".to_owned(),
+        name: "p".into(),
         rule: Rule {
             provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".to_owned()),

@@ -334,7 +334,7 @@ impl Engine {
                 health.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
             }
             health.policies.push(PolicyHealth {
-                policy: policy.name.clone(),
+                policy: policy.name.to_string(),
                 paused,
                 next_sweep: schedule::next_slot(&policy.schedule, now),
                 last_sweep,

@@ -317,7 +317,7 @@ async fn a_wish_to_restore_waits_for_a_provider_that_is_not_configured_and_is_ne
     let (engine, account) = (&bench.engine, shown(bench.engine.s.clock.now()));
     engine.s.store.know_policy("p", engine.s.clock.now()).await.unwrap();
     let wish = restoration::Wish {
-        policy: "p".to_owned(),
+        policy: "p".into(),
         provider: "entra".into(),
         request: None,
         account: Subject { id: account.id, login: account.login },

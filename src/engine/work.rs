@@ -48,7 +48,7 @@ impl Engine {
         }
         for policy in &self.s.policies {
             if self.requests.drift_is_due(policy).await? {
-                self.work_on(Work::Watches(policy.name.as_str().into()), stop);
+                self.work_on(Work::Watches(policy.name.clone()), stop);
             }
         }
         Ok(())

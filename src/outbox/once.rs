@@ -62,7 +62,7 @@ impl Outbox {
         for policy in &self.s.policies {
             let noticed = self.s.store.notice_exemptions(&policy.name, policy.exemption_notice, now).await;
             if let Err(error) = noticed {
-                tracing::error!(policy = policy.name, %error, "can't tell which exemptions end soon");
+                tracing::error!(policy = &*policy.name, %error, "can't tell which exemptions end soon");
             }
             let digest = async {
                 let known = self.s.store.know_policy(&policy.name, now).await?;
@@ -74,7 +74,7 @@ impl Outbox {
             if policy.digest.is_some()
                 && let Err(error) = digest.await
             {
-                tracing::error!(policy = policy.name, %error, "can't start the digest that is owed");
+                tracing::error!(policy = &*policy.name, %error, "can't start the digest that is owed");
             }
         }
         let late = self.reports.late_sweeps(now).await?.into_iter().map(|sweep| Notice::LateSweep(sweep.id));

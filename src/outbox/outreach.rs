@@ -13,7 +13,7 @@ use crate::domain::candidate::Candidate;
 use crate::domain::fold::same;
 use crate::domain::ids::RequestId;
 use crate::domain::outreach::{self, Asking, OutreachQuestion};
-use crate::domain::policy::{Policy, Rule};
+use crate::domain::policy::{Policy, PolicyName, Rule};
 use crate::domain::request::Request;
 use crate::domain::template::{OutreachRole, Template};
 use crate::identity::{Directory as _, IdentityError};
@@ -44,7 +44,7 @@ impl Outbox {
     /// The requests whose people concerned are asked.
     pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<RequestId>> {
         let asking = self.s.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
-        let names: Vec<String> = asking.map(|policy| policy.name.clone()).collect();
+        let names: Vec<PolicyName> = asking.map(|policy| policy.name.clone()).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }

@@ -9,6 +9,7 @@ use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
 use crate::domain::ids::RequestId;
 use crate::domain::plan::Counts;
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{Decision, Request, RequestState};
 use crate::identity::Terms;
 use crate::reports::export::Excerpt;
@@ -37,7 +38,7 @@ pub struct Evidence {
     /// The time that it is about.
     pub period: DateRange,
     /// The policies that it is about.
-    pub policies: Vec<String>,
+    pub policies: Vec<PolicyName>,
     /// The sweeps that started in that time, and those whose requests were acted on in it, oldest first.
     pub swept: Vec<Swept>,
     /// The exemptions that were in force at some time of it.

@@ -54,7 +54,7 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
         let count = |number: fn(&Counts) -> u32| or_empty(counts.as_ref().map(number));
         sheet.row([
             sweep.id.to_string(),
-            sweep.policy.clone(),
+            sweep.policy.to_string(),
             wording::trigger_word(&sweep.trigger).to_owned(),
             or_empty(by.map(|by| &by.id)),
             or_empty(by.map(|by| &by.name)),
@@ -141,7 +141,7 @@ pub(crate) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
             sheet.row([
                 request.id.to_string(),
                 request.sweep.to_string(),
-                request.policy.clone(),
+                request.policy.to_string(),
                 candidate.position.to_string(),
                 shown.id.to_string(),
                 shown.login.clone(),
@@ -243,7 +243,7 @@ pub(crate) fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
         sheet.row([
             request.id.to_string(),
             request.sweep.to_string(),
-            request.policy.clone(),
+            request.policy.to_string(),
             request.list_hash.clone(),
             candidates.len().to_string(),
             request.swept_by.as_ref().map_or("schedule".to_owned(), |by| by.name.clone()),
@@ -349,7 +349,7 @@ pub(crate) fn exceptions_csv(evidence: &Evidence) -> Vec<u8> {
         };
         sheet.row([
             granted.id.to_string(),
-            granted.policy.clone(),
+            granted.policy.to_string(),
             granted.account.id.to_string(),
             granted.account.login.clone(),
             granted.by.id.clone(),

@@ -4,10 +4,11 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::policy::PolicyName;
 use crate::domain::provider::ProviderName;
 
 use super::StoreError;
-use super::tx::{FromValue, Row, Tx, Unfit, Value};
+use super::tx::{FromValue, Row, ToValue, Tx, Unfit, Value};
 
 /// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
 pub(super) fn time_text(at: DateTime<Utc>) -> String {
@@ -22,6 +23,18 @@ impl FromValue<'_> for DateTime<Utc> {
             .ok()
             .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
             .ok_or("not a time as this program writes it")
+    }
+}
+
+impl FromValue<'_> for PolicyName {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        <&str>::from_value(value).map(PolicyName::from)
+    }
+}
+
+impl ToValue for PolicyName {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
+use crate::domain::policy::PolicyName;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -82,7 +83,7 @@ impl Store {
     /// The exemptions of the policies that have not ended, the next to end first.
     pub async fn open_exemptions(
         &self,
-        policies: Vec<String>,
+        policies: Vec<PolicyName>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| {

@@ -12,6 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::ids::RequestId;
+use crate::domain::policy::PolicyName;
 
 use super::codec::time_text;
 use super::tx::{ToValue, Tx, Value, hints, marks, params};
@@ -24,7 +25,7 @@ pub const ACCOUNTS_MAX: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Only events of these policies: those that the person may see. `None`: all, and those of no policy too.
-    pub visible: Option<Vec<String>>,
+    pub visible: Option<Vec<PolicyName>>,
     /// The policy.
     pub policy: Option<String>,
     /// About one of these accounts, at most [`ACCOUNTS_MAX`]; see [`Store::audited_accounts`].
@@ -79,7 +80,7 @@ impl Store {
     pub async fn audited_accounts(
         &self,
         part: &str,
-        visible: Option<Vec<String>>,
+        visible: Option<Vec<PolicyName>>,
     ) -> Result<Vec<AccountId>, StoreError> {
         let part = part.to_owned();
         self.read(move |tx| {
@@ -163,7 +164,8 @@ struct Branch<'a> {
 fn find(tx: &dyn Tx, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = query.clone();
     if let Some(visible) = &query.visible
-        && (visible.is_empty() || query.policy.as_ref().is_some_and(|policy| !visible.contains(policy)))
+        && (visible.is_empty()
+            || query.policy.as_deref().is_some_and(|policy| !visible.iter().any(|name| *name == *policy)))
     {
         return Ok(Vec::new());
     }
@@ -196,7 +198,7 @@ fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
     }
     let policies: Vec<Option<&str>> = match (&query.policy, &query.visible) {
         (Some(policy), _) => vec![Some(policy)],
-        (None, Some(visible)) => visible.iter().map(|policy| Some(policy.as_str())).collect(),
+        (None, Some(visible)) => visible.iter().map(|policy| Some(&**policy)).collect(),
         (None, None) => vec![None],
     };
     let actions: Vec<Option<Action>> = match query.actions.as_slice() {

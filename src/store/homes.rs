@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::{Action, AuditEvent};
+use crate::domain::policy::PolicyName;
 
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Value, marks, params};
@@ -131,7 +132,7 @@ impl Store {
     /// The latest decisions of people in these policies, newest first.
     pub async fn recent_decisions(
         &self,
-        policies: Vec<String>,
+        policies: Vec<PolicyName>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| {

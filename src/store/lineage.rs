@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ids::RequestId;
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{self, Decision};
 
 use super::audit::{self, AuditContext};
@@ -29,7 +30,7 @@ pub struct ResumedDatabase {
     /// Requests of the earlier epoch that were open or being executed.
     pub superseded: Vec<RequestId>,
     /// Policies for which a fresh sweep has started.
-    pub swept: Vec<String>,
+    pub swept: Vec<PolicyName>,
 }
 
 impl Store {
@@ -184,7 +185,7 @@ fn supersede(
     tx: &dyn Tx,
     finished: &BTreeSet<String>,
     by: &Decision,
-) -> Result<(Vec<RequestId>, BTreeSet<String>), StoreError> {
+) -> Result<(Vec<RequestId>, BTreeSet<PolicyName>), StoreError> {
     let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')";
     let completed = codec::readable(tx, request_rows::COMPLETED, params![], request_rows::decode_completed)?;
     let half_retried = completed.into_iter().filter(|one| one.waits_for_second).map(|one| one.request);

@@ -8,6 +8,7 @@ use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::ids::RequestId;
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::template::OutreachRole;
 
@@ -20,7 +21,7 @@ const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id"
 
 impl Store {
     /// The requests of these policies that wait for a decision and whose card stands, oldest first.
-    pub async fn waiting_requests(&self, policies: Vec<String>) -> Result<Vec<RequestId>, StoreError> {
+    pub async fn waiting_requests(&self, policies: Vec<PolicyName>) -> Result<Vec<RequestId>, StoreError> {
         self.read(move |tx| {
             if policies.is_empty() {
                 return Ok(Vec::new());

@@ -6,6 +6,7 @@ use crate::domain::attempt::{self, Dropped, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Skip, SuspensionStep};
 use crate::domain::ids::{RequestId, SweepId};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{self, Became, Request, RequestState, Transition};
 use crate::domain::snapshot::CandidateSnapshot;
 
@@ -23,7 +24,7 @@ pub struct OpenQuestion {
     /// Which.
     pub request: RequestId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Since when.
     pub created_at: DateTime<Utc>,
     /// Until when, once its card stands.

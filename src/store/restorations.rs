@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::ids::RequestId;
+use crate::domain::policy::PolicyName;
 use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};
@@ -121,7 +122,7 @@ impl Store {
     }
 
     /// The latest request for which we suspended the account, with its policy, if we ever did.
-    pub async fn suspended_for(&self, id: &AccountId) -> Result<Option<(RequestId, String)>, StoreError> {
+    pub async fn suspended_for(&self, id: &AccountId) -> Result<Option<(RequestId, PolicyName)>, StoreError> {
         let id = id.clone();
         self.read(move |tx| {
             let sql = "SELECT request.id, request.policy FROM candidate JOIN request ON request.id = candidate.request

@@ -7,7 +7,7 @@ use crate::domain::audit::{Action, Subject};
 use crate::domain::ids::SweepId;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::policy::Rule;
+use crate::domain::policy::{PolicyName, Rule};
 use crate::domain::sweep::Trigger;
 
 use super::audit::{self, AuditContext};
@@ -20,7 +20,7 @@ use super::{Notice, Store, StoreError, once, pause_rows, policies, requests, wat
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewSweep {
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// What makes it the only one: [`crate::domain::sweep::slot_key`] of a slot, or the key of a person's input. One that
     /// takes the place of what a wrong clock began names that too.
     pub slot: String,
@@ -89,7 +89,7 @@ pub struct SweepRow {
     /// Never reused.
     pub id: SweepId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// See [`NewSweep::slot`].
     pub slot: String,
     /// Why it ran.

@@ -8,6 +8,7 @@ use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, DriftStep, End, Ours, Seen, Watch};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 use crate::domain::snapshot::CandidateSnapshot;
 use crate::domain::undated::Sight;
@@ -28,7 +29,7 @@ const BAD_ROW_WAIT: Duration = Duration::hours(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drifted {
     /// The policy that had suspended it.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Its watch, which has ended.
     pub watch: Watch,
     /// Who brought it back, and when.

@@ -64,7 +64,7 @@ impl Sweeper {
         for policy in &self.s.policies {
             if let Err(error) = self.start_owed_sweep(policy).await {
                 tracing::error!(
-                    policy = policy.name,
+                    policy = &*policy.name,
                     error = format!("{error:#}"),
                     "can't start what is owed"
                 );
@@ -97,7 +97,7 @@ impl Sweeper {
         loop {
             match self.s.store.start_sweep(sweep.clone()).await? {
                 StartedSweep::New(id) => {
-                    tracing::info!(policy = policy.name, sweep = id.0, %slot, "sweep started");
+                    tracing::info!(policy = &*policy.name, sweep = id.0, %slot, "sweep started");
                     return Ok(());
                 }
                 // Each has a key of its own, so this ends with the last of them.
@@ -171,7 +171,12 @@ impl Sweeper {
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::error!(sweep = id.0, policy = sweep.policy, error, "sweep failed; nothing was done");
+                tracing::error!(
+                    sweep = id.0,
+                    policy = &*sweep.policy,
+                    error,
+                    "sweep failed; nothing was done"
+                );
                 self.s.store.fail_sweep(id, &error, self.s.clock.now()).await?;
             }
         }
@@ -194,7 +199,7 @@ impl Sweeper {
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.s.store.finish_sweep(sweep.id, finished).await?;
-        tracing::info!(sweep = sweep.id.0, policy = policy.name, request = result.request.map(|id| id.0), counts = ?result.counts, "sweep finished");
+        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request = result.request.map(|id| id.0), counts = ?result.counts, "sweep finished");
         Ok(())
     }
 

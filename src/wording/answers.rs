@@ -112,7 +112,7 @@ pub fn status(version: &str, policies: &[PolicyStatus], health: &Health, now: Da
 }
 
 pub(crate) fn policy_line(status: &PolicyStatus, now: DateTime<Utc>) -> Text {
-    let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
+    let mut text = Text::default().with(Span::Bold(status.policy.name.to_string()));
     if status.policy.preview_first && !status.live {
         text = text.then(" (not live yet: the next sweep is a preview)");
     }
@@ -268,7 +268,7 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>, te
         }
     };
     let title =
-        Text::plain("A sweep of ").with(Span::Code(policy.name.clone())).then(" now ").and(verdict).then(
+        Text::plain("A sweep of ").with(Span::Code(policy.name.to_string())).then(" now ").and(verdict).then(
             format!(" {} checked; nothing was posted or changed.", accounts(counts.population as usize)),
         );
     // Proposed accounts come first, then those left alone for a reason, then the active.

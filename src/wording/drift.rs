@@ -30,7 +30,7 @@ pub fn in_channel(
     cards: &BTreeMap<RequestId, MessageRef>,
     terms: Terms,
 ) -> Card {
-    let mut summary = Text::default().with(Span::Code(policy.name.clone())).then(": ");
+    let mut summary = Text::default().with(Span::Code(policy.name.to_string())).then(": ");
     summary = match found {
         [one] => summary.and(told(one, terms)),
         _ => summary.then(format!(

@@ -24,7 +24,7 @@ pub fn exempted(granted: &Granted, waiting_in: Option<RequestId>, now: DateTime<
     text = text
         .with(Span::Time(last_moment(granted.ends_at)))
         .then(" under policy ")
-        .with(Span::Code(granted.policy.clone()))
+        .with(Span::Code(granted.policy.to_string()))
         .then(format!(" (exemption {}). You own it; the channel is notified before it ends.", granted.id));
     if let Some(request) = waiting_in {
         text = text.then(format!(
@@ -44,7 +44,7 @@ pub fn without_an_end(mut card: Card) -> Card {
 pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
     let text = account_who(account);
     let text = if lifted.is_empty() {
-        text.then(" has no exemption under policy ").with(Span::Code(policy.name.clone())).then(
+        text.then(" has no exemption under policy ").with(Span::Code(policy.name.to_string())).then(
             " that a person granted, so nothing was changed. Exemptions by login, group or attribute are in the \
              configuration.",
         )
@@ -98,7 +98,7 @@ pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
 pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
     let (verb, count) = if batch.len() == 1 { ("ends", "1 exemption") } else { ("end", "") };
     let count = if count.is_empty() { exempt_accounts(batch.len()) } else { count.to_owned() };
-    let policy = batch.first().map(|granted| granted.policy.clone()).unwrap_or_default();
+    let policy = batch.first().map(|granted| granted.policy.to_string()).unwrap_or_default();
     let summary = Text::default().with(Span::Code(policy)).then(format!(
         ": {count} {verb} soon. After that the next sweep judges the {} like any other.",
         if batch.len() == 1 { "account" } else { "accounts" }
@@ -181,7 +181,7 @@ pub fn restoration(
     let (provider, console) = (terms.name, terms.console);
     let wish = &restoration.wish;
     let whom = who(&wish.name, &wish.account.login);
-    let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
+    let text = Text::default().with(Span::Code(wish.policy.to_string())).then(": ").and(whom);
     let text = match &restoration.state {
         RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),

@@ -68,7 +68,7 @@ async fn main() {
 
 fn questions() -> Vec<(&'static str, AuditQuery)> {
     let all = AuditQuery::latest(PAGE);
-    let seen = || Some(vec![POLICIES[0].to_owned()]);
+    let seen = || Some(vec![POLICIES[0].into()]);
     let account = |number: i64| vec![AccountId(format!("00u{number:08}"))];
     let (year, day) = (at(EVENTS / 3), at(EVENTS / 3 + 1000));
     vec![
@@ -161,7 +161,7 @@ fn event(seq: i64, prev_hash: String) -> AuditEvent {
         at: at(seq),
         actor,
         action: action.word().to_owned(),
-        policy: Some(POLICIES[policy].to_owned()),
+        policy: Some(POLICIES[policy].into()),
         sweep: Some(SweepId(request)),
         request: Some(RequestId(request)),
         subject,

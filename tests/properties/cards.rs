@@ -152,7 +152,7 @@ fn event(name: &str, why: &str) -> AuditEvent {
             person_id: None,
         }),
         action: Action::Denied.word().to_owned(),
-        policy: Some("contractors".to_owned()),
+        policy: Some("contractors".into()),
         sweep: None,
         request: Some(RequestId(1)),
         subject: Some(Subject {

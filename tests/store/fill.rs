@@ -28,7 +28,7 @@ pub fn fill(file: &Path, events: i64, genesis: &str, event: impl Fn(i64, String)
             event.at.to_rfc3339_opts(SecondsFormat::Millis, true),
             json!(event.actor).to_string(),
             event.action,
-            event.policy,
+            event.policy.as_deref(),
             event.sweep.map(|id| id.0),
             event.request.map(|id| id.0),
             subject.map(|subject| &subject.id.0),

@@ -132,7 +132,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
 pub fn scheduled(day: i64) -> NewSweep {
     let slot = at(0) + Duration::days(day);
     NewSweep {
-        policy: POLICY.to_owned(),
+        policy: POLICY.into(),
         slot: slot_key(slot),
         trigger: Trigger::Schedule { slot },
         rule: rule(),

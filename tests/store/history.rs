@@ -14,7 +14,7 @@ const OTHER: &str = "vendors";
 async fn add(store: &Store, policy: Option<&str>, actor: Actor, action: Action, name: &str, minute: i64) {
     let subject =
         (!name.is_empty()).then(|| Subject { id: id(name), login: format!("{name}@contractor.example") });
-    let context = AuditContext { policy: policy.map(str::to_owned), ..AuditContext::default() };
+    let context = AuditContext { policy: policy.map(Into::into), ..AuditContext::default() };
     let draft = Draft { at: at(minute), actor, action, subject, detail: json!({}) };
     store.append(context, draft).await.unwrap();
 }
@@ -43,7 +43,7 @@ async fn a_tally_counts_what_happened_and_not_what_was_only_previewed() {
     let store = bench.open();
     let add = async |action: Action, times: u32, detail: serde_json::Value| {
         for _ in 0..times {
-            let context = AuditContext { policy: Some(POLICY.to_owned()), ..AuditContext::default() };
+            let context = AuditContext { policy: Some(POLICY.into()), ..AuditContext::default() };
             let draft =
                 Draft { at: at(5), actor: Actor::System, action, subject: None, detail: detail.clone() };
             store.append(context, draft).await.unwrap();
@@ -157,7 +157,7 @@ async fn filters_go_together_and_the_oldest_can_come_first() {
 async fn who_may_see_some_policies_gets_full_pages_of_those_and_nothing_else() {
     let bench = Bench::new();
     let store = full(&bench).await;
-    let visible = Some(vec![OTHER.to_owned()]);
+    let visible = Some(vec![OTHER.into()]);
     let seen = AuditQuery { visible: visible.clone(), ..AuditQuery::latest(2) };
     for (query, expected) in [
         (seen.clone(), vec![11, 9]),

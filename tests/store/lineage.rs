@@ -27,7 +27,7 @@ fn by() -> Decision {
 fn sweeps() -> Vec<NewSweep> {
     let trigger = Trigger::Command { by: person("adam") };
     let slot = "resumed:k".to_owned();
-    vec![NewSweep { policy: POLICY.to_owned(), slot, trigger, rule: rule(), at: at(30) }]
+    vec![NewSweep { policy: POLICY.into(), slot, trigger, rule: rule(), at: at(30) }]
 }
 
 /// How each candidate of a request stands, after the request itself.
@@ -60,7 +60,7 @@ async fn while_stopped_nothing_is_intended_or_decided_and_later_nothing_of_befor
     let store = bench.open();
     assert_eq!(store.lineage().stopped, Some(stop()));
     let done = store.resume_database("k", by(), sweeps()).await.unwrap().expect("it was stopped");
-    assert_eq!((done.superseded, done.swept), (vec![due, open], vec![POLICY.to_owned()]));
+    assert_eq!((done.superseded, done.swept), (vec![due, open], vec![POLICY.into()]));
     assert_eq!(store.resume_database("k", by(), sweeps()).await.unwrap(), None);
     let lineage = store.lineage();
     assert_eq!((lineage.database.epoch, &lineage.database.id, &lineage.stopped), (2, &id, &None));

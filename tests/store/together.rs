@@ -52,7 +52,7 @@ async fn what_a_failed_change_did_is_taken_back_and_the_rest_stays() {
              BEGIN SELECT RAISE(ABORT, 'not this one'); END",
         )
         .unwrap();
-    let sweep = |policy: &str| store.start_sweep(NewSweep { policy: policy.to_owned(), ..scheduled(0) });
+    let sweep = |policy: &str| store.start_sweep(NewSweep { policy: policy.into(), ..scheduled(0) });
     let started = join_all([sweep("first"), sweep("second"), sweep("third")]);
     let work = async {
         let jobs = writer.next(100).await;

@@ -103,7 +103,7 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
     let request = suspended(&store, 0, &["kim", "lee"]).await;
     for name in ["kim", "lee"] {
         let wish = Wish {
-            policy: POLICY.to_owned(),
+            policy: POLICY.into(),
             provider: ProviderName::default(),
             request: Some(request),
             account: Subject { id: id(name), login: format!("{name}@contractor.example") },

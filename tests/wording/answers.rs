@@ -371,9 +371,8 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
     let by = |reason: Option<&str>| Decision { by: alice(), at: at(1), reason: reason.map(str::to_owned) };
     let pause = |reason| Pause { id: 1, policy: "contractors".into(), began: by(reason), ended: None };
     let (plain, evil) = (pause(None), pause(Some(EVIL)));
-    let missed =
-        [("staffing".to_owned(), Missed::CantTell(EVIL.to_owned())), ("interns".to_owned(), Missed::Broken)];
-    let unwritten = [("contractors".to_owned(), "the disk that holds the database is full".to_owned())];
+    let missed = [("staffing".into(), Missed::CantTell(EVIL.to_owned())), ("interns".into(), Missed::Broken)];
+    let unwritten = [("contractors".into(), "the disk that holds the database is full".to_owned())];
     let mut said = String::new();
     for card in [
         pauses::began(&plain),

@@ -330,7 +330,7 @@ fn eventful() -> Evidence {
 /// Nothing happened, somebody asked who sees a part only, and the oldest events are in a file of their own.
 fn uneventful() -> Evidence {
     let whole = eventful();
-    let policies = vec!["contractors".to_owned()];
+    let policies = vec!["contractors".into()];
     let excerpt = Excerpt {
         filters: Vec::new(),
         restricted_to: Some(policies.clone()),

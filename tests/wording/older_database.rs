@@ -62,14 +62,14 @@ async fn a_database_that_is_not_the_latest() {
         database: database("a", 2),
         stop: stop(Mismatch::Ahead, &[]),
         superseded: vec![RequestId(3), RequestId(4)],
-        swept: vec!["contractors".to_owned()],
+        swept: vec!["contractors".into()],
     };
     let nothing = ResumedDatabase { superseded: Vec::new(), swept: Vec::new(), ..done.clone() };
     let open = request(every_request_state().swap_remove(2));
     for card in [
         lineage::superseded_card(&open),
         lineage::resumed(&person("adam"), now() + Duration::hours(1), 2),
-        refusals::note(lineage::resumed_answer(&done, &missing, &["staffing".to_owned()])),
+        refusals::note(lineage::resumed_answer(&done, &missing, &["staffing".into()])),
         refusals::note(lineage::resumed_answer(&nothing, &[], &[])),
         refusals::note(lineage::refused()),
         refusals::note(lineage::superseded()),

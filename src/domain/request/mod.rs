@@ -35,7 +35,7 @@ use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
 use super::hash::hex;
 use super::plan::Guard;
-use super::policy::Rule;
+use super::policy::{PolicyName, Rule};
 use crate::domain::ids::{RequestId, SweepId};
 
 pub use decide::{admit, decide, refused};
@@ -271,7 +271,7 @@ pub struct Request {
     /// The sweep that asks.
     pub sweep: SweepId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The rule as it ran.
     pub rule: Rule,
     /// The channel's id.

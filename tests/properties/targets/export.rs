@@ -101,7 +101,7 @@ fn evidence(said: &[&str]) -> Evidence {
         version: "1".to_owned(),
         made_by: person(said[0]),
         period: DateRange { since: now - Duration::days(90), until: now },
-        policies: said.iter().map(|words| (*words).to_owned()).collect(),
+        policies: said.iter().map(|words| (*words).into()).collect(),
         swept: said.iter().map(|words| swept(words)).collect(),
         exemptions: said.iter().map(|words| granted(words)).collect(),
         excerpt: excerpt(said),
@@ -131,7 +131,7 @@ fn event(words: &str, action: Action, request: RequestId, seq: i64) -> AuditEven
         at: super::now(),
         actor: Actor::Person(person(words)),
         action: action.word().to_owned(),
-        policy: Some(words.to_owned()),
+        policy: Some(words.into()),
         sweep: None,
         request: Some(request),
         subject: Some(subject(words)),
@@ -147,7 +147,7 @@ fn swept(words: &str) -> Swept {
     let rule = super::users::rules()[0].clone();
     let sweep = SweepRow {
         id: SweepId(1),
-        policy: words.to_owned(),
+        policy: words.into(),
         slot: words.to_owned(),
         trigger: Trigger::Command { by: person(words) },
         started_at: super::now(),
@@ -162,7 +162,7 @@ fn granted(words: &str) -> Granted {
     let now = super::now();
     Granted {
         id: 1,
-        policy: words.to_owned(),
+        policy: words.into(),
         provider: ProviderName::default(),
         account: subject(words),
         by: person(words),
