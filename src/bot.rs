@@ -169,7 +169,7 @@ fn warn(config: &Config, clock: &Clock) {
     }
     for policy in &config.policies {
         if let Some(text) = days_off::list_ends(policy, clock.now()) {
-            tracing::warn!(policy = policy.name, "{}", text.to_plain());
+            tracing::warn!(policy = &*policy.name, "{}", text.to_plain());
         }
     }
 }

@@ -228,13 +228,13 @@ impl Authz {
             open.iter().any(|one| one.policy == policy.name) && self.deciders.is_due(&policy.name, now)
         };
         let due = self.s.policies.iter().filter(|policy| is_due(policy));
-        Ok(due.map(|policy| policy.name.as_str().into()).collect())
+        Ok(due.map(|policy| policy.name.clone()).collect())
     }
 
     /// Looks up who can decide for the policy, and has its cards say so if that has changed. Says when to look again.
     pub(crate) async fn look_up_deciders(&self, policy: &PolicyName) -> Option<DateTime<Utc>> {
         let (policy, now) = (self.s.policy(policy)?, self.s.clock.now());
-        lock(&self.deciders.looked).insert(policy.name.clone(), now);
+        lock(&self.deciders.looked).insert(policy.name.to_string(), now);
         match self.s.unless_ended(self.look_up_people(policy)).await? {
             Ok(found) => {
                 let before = self.deciders.last(&policy.name);
@@ -245,7 +245,7 @@ impl Authz {
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::warn!(policy = policy.name, error, "can't look up who can decide");
+                tracing::warn!(policy = &*policy.name, error, "can't look up who can decide");
             }
         }
         Some(self.s.clock.now() + LOOK_EVERY)

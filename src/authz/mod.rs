@@ -76,7 +76,7 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Pr
     if membership.is_of(&policy.viewers).await? {
         return Ok(Ok(Principal { person, approver: false, admin: false, viewer: true }));
     }
-    Ok(Err(Denied::NotInChannel(person, policy.name.clone())))
+    Ok(Err(Denied::NotInChannel(person, policy.name.to_string())))
 }
 
 /// As the audit trail remembers them.

@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn of_a_policy_that_the_chat_could_not_tell_of_nobody_is_said_to_have_no_role() {
-        let [p, q, r] = ["p", "q", "r"].map(|name| Policy { name: name.to_owned(), ..policy() });
+        let [p, q, r] = ["p", "q", "r"].map(|name| Policy { name: name.into(), ..policy() });
         let rights = Rights { granted: vec![(&p, approver())], unsure: vec![(&q, "no answer".to_owned())] };
         assert!(rights.held_in("p").is_ok());
         assert!(matches!(rights.held_in("q"), Err(Some(Denied::CantTell(why))) if why == "no answer"));

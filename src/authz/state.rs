@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::chat::ChatUser;
 use crate::domain::audit::{Draft, Person};
 use crate::domain::deciders::Deciders;
+use crate::domain::policy::PolicyName;
 use crate::services::lock;
 use crate::store::AuditContext;
 
@@ -107,7 +108,7 @@ pub(crate) struct Tried {
     pub(super) since: DateTime<Utc>,
     pub(super) more: u64,
     pub(super) last: DateTime<Utc>,
-    pub(super) policies: BTreeSet<Option<String>>,
+    pub(super) policies: BTreeSet<Option<PolicyName>>,
 }
 
 impl Tried {
@@ -128,7 +129,7 @@ impl Tried {
         let mut policies = self.policies.iter().flatten();
         let only = policies.next().filter(|_| self.policies.len() == 1);
         let context = AuditContext { policy: only.cloned(), ..AuditContext::default() };
-        let named: Vec<&String> = self.policies.iter().flatten().collect();
+        let named: Vec<&PolicyName> = self.policies.iter().flatten().collect();
         let detail = json!({
             "why": why, "count": self.more, "since": self.since, "until": self.last, "policies": named,
         });

@@ -10,6 +10,7 @@ use crate::authz::Authz;
 use crate::authz::state::{Tried, Tries};
 use crate::chat::Inbound;
 use crate::domain::audit::{Actor, Draft, Person};
+use crate::domain::policy::PolicyName;
 use crate::services::lock;
 use crate::store::{AuditContext, StoreError};
 
@@ -24,7 +25,7 @@ impl Authz {
     pub(crate) fn note_try(
         &self,
         person: &Person,
-        policy: Option<&String>,
+        policy: Option<&PolicyName>,
         now: DateTime<Utc>,
         only_counted: bool,
     ) {
@@ -145,7 +146,7 @@ mod tests {
             since: at(from),
             more,
             last: at(from + 1),
-            policies: [Some(policy.to_owned())].into(),
+            policies: [Some(policy.into())].into(),
         };
         let mut tries = Tries::from([("U1".to_owned(), by("U1", 70, 2, "q"))]);
         put_back(&mut tries, "U1".to_owned(), by("U1", 0, 3, "p"));

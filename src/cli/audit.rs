@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::{self, Misread};
 use crate::domain::hash::hex;
+use crate::domain::policy::PolicyName;
 use crate::exit::{Exit, Usage};
 use crate::files::{self, PRIVATE};
 use crate::reports::export::{csv_end, csv_head, csv_rows};
@@ -197,7 +198,7 @@ async fn question(
     asked: &Export,
     now: DateTime<Utc>,
 ) -> anyhow::Result<AuditQuery> {
-    let named = config.policies.iter().find(|policy| asked.policy.as_ref() == Some(&policy.name));
+    let named = config.policies.iter().find(|policy| asked.policy.as_deref() == Some(&*policy.name));
     let zone = named.or(config.policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
     let usage = |error: Misread| Usage(misread(&error).to_plain());
     let since =
@@ -291,7 +292,12 @@ async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &R
         }
         Err(error) => return Err(error).context("what can't be recorded isn't exported"),
     };
-    store.append(AuditContext { policy: asked.policy.clone(), ..AuditContext::default() }, event).await?;
+    store
+        .append(
+            AuditContext { policy: asked.policy.clone().map(PolicyName::from), ..AuditContext::default() },
+            event,
+        )
+        .await?;
     Ok(store.close().await?)
 }
 

@@ -89,7 +89,7 @@ pub async fn run(path: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
 }
 
 async fn look(config: &Config) -> Vec<Line> {
-    let policies = config.policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>().join(", ");
+    let policies = config.policies.iter().map(|policy| &*policy.name).collect::<Vec<_>>().join(", ");
     let mut lines = vec![Line::new("configuration", Ok(format!("read; policies: {policies}")))];
     lines.extend(config.warnings.iter().map(|warning| Line::warning("configuration", warning.clone())));
     let clock = Clock::system();

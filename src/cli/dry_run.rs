@@ -39,7 +39,7 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     let policies: Vec<Policy> = config
         .policies
         .iter()
-        .filter(|policy| only.is_none_or(|name| name == policy.name))
+        .filter(|policy| only.is_none_or(|name| policy.name == name))
         .cloned()
         .collect();
     if policies.is_empty() {

@@ -39,8 +39,8 @@ impl<'a> Asked<'a> {
 
     /// Returns the names that the person may write.
     pub(crate) fn names(&self, commands: &'a Commands) -> Names<'a> {
-        let all = commands.s.policies.iter().map(|policy| policy.name.as_str()).collect();
-        Names { all, shown: self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect() }
+        let all = commands.s.policies.iter().map(|policy| &*policy.name).collect();
+        Names { all, shown: self.granted.iter().map(|(policy, _)| &*policy.name).collect() }
     }
 
     /// The answer where no account of their policies was found. Of a policy in which nobody can tell their rights now,
@@ -59,10 +59,9 @@ impl<'a> Asked<'a> {
         name: Option<&str>,
     ) -> Result<(&'a Policy, &Principal), Text> {
         // Names are compared as people write them.
-        let name = name.map(|name| commands.policy_called(name).map_or(name, |policy| policy.name.as_str()));
+        let name = name.map(|name| commands.policy_called(name).map_or(name, |policy| &*policy.name));
         let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
-        let names =
-            || self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || self.granted.iter().map(|(policy, _)| &*policy.name).collect::<Vec<_>>().join(", ");
         let found = match (name, self.granted.as_slice()) {
             // Another may have been meant, of which nobody can tell now.
             (None, [only]) if self.unsure.is_empty() => Some(only),
@@ -85,7 +84,7 @@ impl<'a> Asked<'a> {
                 Err(refusal)
             }
             (None, name) => {
-                let shown: Vec<&str> = self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect();
+                let shown: Vec<&str> = self.granted.iter().map(|(policy, _)| &*policy.name).collect();
                 let name = name.unwrap_or_default();
                 Err(mistakes::no_such_policy(name, nearest(name, shown.iter().copied()), &shown))
             }

@@ -171,8 +171,7 @@ impl Commands {
             return Ok(Err(refusals::denied(&Denied::CantTell(why.clone()))));
         }
         if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {
-            let names: Vec<&str> =
-                policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
+            let names: Vec<&str> = policies.iter().filter(of_type).map(|policy| &*policy.name).collect();
             return Ok(Err(refusals::which_policy(&names)));
         }
         Ok(asked
@@ -201,7 +200,7 @@ mod tests {
         let account = Subject { id: AccountId("00u1".to_owned()), login: "ada".to_owned() };
         let granted = |policy: &str, days| Granted {
             id: 1,
-            policy: policy.to_owned(),
+            policy: policy.into(),
             provider: ProviderName::default(),
             account: account.clone(),
             by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None, person_id: None },

@@ -15,7 +15,8 @@ use crate::commands::history::read_period;
 use crate::commands::{Answer, Commands};
 use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::DateRange;
-use crate::domain::policy::Policy;
+use crate::domain::ids::RequestId;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::reports::evidence::bundle;
 use crate::reports::export::{Excerpt, Format};
 use crate::reports::facts::{Evidence, Swept};
@@ -32,7 +33,7 @@ const FILE_EVENTS_MAX: usize = 100_000;
 struct Taken {
     query: AuditQuery,
     filters: Vec<String>,
-    restricted_to: Option<Vec<String>>,
+    restricted_to: Option<Vec<PolicyName>>,
 }
 
 impl Commands {
@@ -268,9 +269,9 @@ impl Commands {
 
     /// The requests that were asked before the period, and decided or carried out in it.
     async fn add_requests_of_before(&self, excerpt: &Excerpt, swept: &mut Vec<Swept>) -> anyhow::Result<()> {
-        let known: BTreeSet<i64> =
+        let known: BTreeSet<RequestId> =
             swept.iter().filter_map(|swept| Some(swept.request.as_ref()?.0.id)).collect();
-        let named: BTreeSet<i64> = excerpt.events.iter().filter_map(|event| event.request).collect();
+        let named: BTreeSet<RequestId> = excerpt.events.iter().filter_map(|event| event.request).collect();
         for id in named.difference(&known) {
             let Some(request) = self.s.store.request(*id).await? else { continue };
             let Some(sweep) = self.s.store.sweep(request.0.sweep).await? else { continue };

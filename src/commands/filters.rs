@@ -7,6 +7,7 @@ use crate::chat::Text;
 use crate::commands::typed::folded;
 use crate::domain::audit::Action;
 use crate::domain::date_range;
+use crate::domain::ids::RequestId;
 use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
 use crate::reports::export::Format;
@@ -60,7 +61,7 @@ pub(crate) struct Filters {
     pub(crate) until: Option<DateTime<Utc>>,
     /// The word, and what it stands for.
     pub(crate) outcome: Option<(String, Vec<Action>)>,
-    pub(crate) request: Option<i64>,
+    pub(crate) request: Option<RequestId>,
     pub(crate) policy: Option<String>,
     pub(crate) format: Option<Format>,
 }
@@ -209,14 +210,14 @@ fn outcome(word: &str) -> Result<(String, Vec<Action>), Text> {
     Err(wording::not_an_outcome(&word, nearest(&word, known.iter().copied()), &known))
 }
 
-fn number(word: &str) -> Result<i64, Text> {
+fn number(word: &str) -> Result<RequestId, Text> {
     let digits = word.trim_start_matches('#');
     let read = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     read.ok_or_else(|| wording::not_a_filter(word, None))
 }
 
 fn policy(name: &str, policies: &[&Policy]) -> Result<String, Text> {
-    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    let names: Vec<&str> = policies.iter().map(|policy| &*policy.name).collect();
     let found = names.iter().find(|known| folded(known) == folded(name));
     found.map(|found| (*found).to_owned()).ok_or_else(|| wording::no_such_policy(name, &names))
 }
@@ -238,7 +239,7 @@ mod tests {
                 .unwrap();
         assert_eq!(asked.person.as_deref(), Some("ben@x.example"));
         assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 7);
-        assert_eq!(asked.request, Some(7));
+        assert_eq!(asked.request, Some(RequestId(7)));
         assert_eq!(
             asked.line(),
             "about ben@x.example since 2026-09-01T00:00:00.000Z until 2026-10-14T00:00:00.000Z by <@U1|ada> \
@@ -270,7 +271,7 @@ mod tests {
     fn days_begin_in_the_zone_of_the_policy_that_is_named_or_else_of_the_first() {
         let in_zone = |name: &str, zone| {
             let mut policy = crate::engine::bench::policy();
-            (policy.name, policy.schedule.zone) = (name.to_owned(), zone);
+            (policy.name, policy.schedule.zone) = (name.into(), zone);
             policy
         };
         let (first, second) = (in_zone("a", Tz::UTC), in_zone("b", Tz::Europe__Berlin));

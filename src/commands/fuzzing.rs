@@ -62,7 +62,7 @@ fn read(command: Command, policies: &[&Policy], now: DateTime<Utc>) -> Read {
         _ => None,
     };
     if let Some((form, option, words)) = command.tail() {
-        let all: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+        let all: Vec<&str> = policies.iter().map(|policy| &*policy.name).collect();
         let names = Names { shown: all.clone(), all };
         let zone = policies[0].schedule.zone;
         return match tail::read(form, words, option, &names, now, zone) {

@@ -14,7 +14,7 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{AuditEvent, Person};
 use crate::domain::date_range::{self, DateRange};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::scheduler::Class;
 use crate::store::{ACCOUNTS_MAX, AuditQuery};
 use crate::wording::history as wording;
@@ -49,8 +49,8 @@ impl Commands {
         &self,
         visible: &[&Policy],
         admin: bool,
-    ) -> anyhow::Result<Option<Vec<String>>> {
-        let names: Vec<String> = visible.iter().map(|policy| policy.name.clone()).collect();
+    ) -> anyhow::Result<Option<Vec<PolicyName>>> {
+        let names: Vec<PolicyName> = visible.iter().map(|policy| policy.name.clone()).collect();
         let whole = names.len() == self.s.policies.len()
             && (admin || self.s.store.known_policies().await?.iter().all(|name| names.contains(name)));
         Ok((!whole).then_some(names))
@@ -335,7 +335,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_is_told_in_the_zone_of_the_policy_that_it_names() {
-        let mut berlin = Policy { name: "b".to_owned(), ..policy() };
+        let mut berlin = Policy { name: "b".into(), ..policy() };
         berlin.schedule.zone = chrono_tz::Europe::Berlin;
         let bench = Bench::of(vec![policy(), berlin]);
         let asked = asked(&bench.engine.s.policies, bench.engine.s.clock.now());

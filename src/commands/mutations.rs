@@ -15,6 +15,7 @@ use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Draft, Subject};
 use crate::domain::drift::SKEW;
 use crate::domain::exemption;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::{AccountOwners, Policy, Rule, is_own_account};
 use crate::domain::provider::ProviderName;
@@ -50,13 +51,13 @@ impl Commands {
         if let Some(running) = self.running_sweep(&policy.name).await? {
             return Ok(Err(Text::plain("Sweep ")
                 .then(format!("{running} of "))
-                .with(Span::Code(policy.name.clone()))
+                .with(Span::Code(policy.name.to_string()))
                 .then(" is already running. The result is posted in the channel.")));
         }
         Ok(match self.sweeper.start_asked_sweep(policy, asked.key, principal).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
-                    .with(Span::Code(policy.name.clone()))
+                    .with(Span::Code(policy.name.to_string()))
                     .then(" has started. The result is posted in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),
@@ -65,7 +66,7 @@ impl Commands {
     }
 
     /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
-    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
+    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<SweepId>> {
         let last = self.s.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
@@ -383,7 +384,7 @@ fn may_give_back(
 }
 
 /// Returns the request of this number, if the reason beside it is not too long.
-fn request_called(number: &str, reason: &str) -> Result<i64, Text> {
+fn request_called(number: &str, reason: &str) -> Result<RequestId, Text> {
     let request = number.trim_start_matches('#').parse().map_err(|_| refusals::no_such_request())?;
     if exemption::is_too_long(reason) {
         return Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong));

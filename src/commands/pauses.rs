@@ -7,7 +7,7 @@ use crate::commands::asked::Asked;
 use crate::commands::{Answer, Commands};
 use crate::domain::exemption;
 use crate::domain::person::Principal;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::request::Decision;
 use crate::domain::sweep::Trigger;
 use crate::store::{NewSweep, StoreError};
@@ -34,7 +34,7 @@ impl Commands {
         for (policy, principal) in meant {
             match self.s.store.pause(asked.key, &policy.name, decision(asked, principal, reason)).await {
                 Ok(Ok(pause)) => {
-                    tracing::warn!(policy = policy.name, by = principal.person.id, "paused");
+                    tracing::warn!(policy = &*policy.name, by = principal.person.id, "paused");
                     new.push(pause);
                 }
                 Ok(Err(pause)) => before.extend(pause),
@@ -44,7 +44,7 @@ impl Commands {
                 }
                 // The store holds it: a process without a writer suspends nobody either.
                 Err(error) => {
-                    tracing::error!(policy = policy.name, %error, "a pause is in force, but could not be written down");
+                    tracing::error!(policy = &*policy.name, %error, "a pause is in force, but could not be written down");
                     unwritten.push((policy.name.clone(), error.to_string()));
                 }
             }
@@ -138,7 +138,7 @@ impl Commands {
         asked: &'b Asked<'a>,
         policy: Option<&str>,
         reason: &str,
-    ) -> Result<(Meant<'a, 'b>, Vec<(String, Missed)>), Answer> {
+    ) -> Result<(Meant<'a, 'b>, Vec<(PolicyName, Missed)>), Answer> {
         if exemption::is_too_long(reason) {
             return Err(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
@@ -157,7 +157,7 @@ impl Commands {
         for (policy, why) in unsure {
             if let Err(error) = self.note_reached(asked, word, &policy.name, &unidentified(why)).await {
                 tracing::error!(
-                    policy = policy.name,
+                    policy = &*policy.name,
                     error = format!("{error:#}"),
                     "an input is not recorded"
                 );
@@ -166,8 +166,8 @@ impl Commands {
     }
 }
 
-fn broken(policy: &Policy, error: &StoreError) -> (String, Missed) {
-    tracing::error!(policy = policy.name, %error, "the end of a stop could not be written");
+fn broken(policy: &Policy, error: &StoreError) -> (PolicyName, Missed) {
+    tracing::error!(policy = &*policy.name, %error, "the end of a stop could not be written");
     (policy.name.clone(), Missed::Broken)
 }
 

@@ -7,6 +7,7 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
@@ -104,7 +105,7 @@ impl Commands {
         &self,
         visible: &[&Policy],
         account: &AccountId,
-    ) -> anyhow::Result<Option<i64>> {
+    ) -> anyhow::Result<Option<RequestId>> {
         let waiting = self.s.store.waiting(vec![account.clone()]).await?;
         let Some(id) = waiting.get(account).copied() else { return Ok(None) };
         let request = self.s.store.request(id).await?;
@@ -165,7 +166,7 @@ mod tests {
 
     fn preview(head: i64, at: DateTime<Utc>) -> Preview {
         let plan = Plan { assessed: Vec::new(), counts: Counts::default(), verdict: Verdict::NoCandidates };
-        Preview { policy: "p".to_owned(), head, at, plan }
+        Preview { policy: "p".into(), head, at, plan }
     }
 
     #[test]
@@ -220,11 +221,11 @@ mod tests {
 
     #[tokio::test]
     async fn why_tells_nothing_of_a_policy_that_the_person_may_not_ask_about() {
-        let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
+        let bench = Bench::of(vec![policy(), Policy { name: "q".into(), ..policy() }]);
         let (engine, now, account) = (&bench.engine, bench.engine.s.clock.now(), account());
         for (policy, reason) in [("p", "on leave"), ("q", "secret")] {
             let wish = Wish {
-                policy: policy.to_owned(),
+                policy: policy.into(),
                 provider: ProviderName::default(),
                 account: Subject::of(&account),
                 email: None,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use tokio::sync::Semaphore;
 
 use crate::domain::plan::Plan;
+use crate::domain::policy::PolicyName;
 
 /// How many questions are answered at once.
 const ANSWERED_AT_ONCE: usize = 8;
@@ -35,7 +36,7 @@ const PREVIEW_HOLDS: Duration = Duration::minutes(1);
 
 /// A plan that was shown.
 pub(crate) struct Preview {
-    pub(super) policy: String,
+    pub(super) policy: PolicyName,
     /// The last event when it was made.
     pub(super) head: i64,
     pub(super) at: DateTime<Utc>,

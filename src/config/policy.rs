@@ -175,7 +175,7 @@ fn one(
     let silence = reminders::read(section, approvers.as_ref(), approval_timeout);
     section.finish();
     let policy = Policy {
-        name: name?,
+        name: name?.into(),
         rule: rule?,
         schedule,
         channel: channel?,

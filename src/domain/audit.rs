@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use super::account::{Account, AccountId};
 use super::fold::folded;
 use super::hash::hex;
+use super::ids::{RequestId, SweepId};
+use super::policy::PolicyName;
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -326,11 +328,11 @@ pub struct AuditEvent {
     /// What happened: an [`Action`]'s word.
     pub action: String,
     /// The policy concerned.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// The sweep concerned.
-    pub sweep: Option<i64>,
+    pub sweep: Option<SweepId>,
     /// The approval request concerned.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The account concerned.
     pub subject: Option<Subject>,
     /// Evidence and result.

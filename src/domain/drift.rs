@@ -17,6 +17,7 @@ use serde_json::json;
 use super::account::{AccountStatus, Changer, NotSuspendable, Reading, StatusChange};
 use super::audit::{Action, Draft, Subject};
 use super::backoff;
+use super::ids::RequestId;
 use super::provider::ProviderName;
 
 /// The first look: imports that bring somebody back often run each hour.
@@ -40,7 +41,7 @@ pub struct Watch {
     /// Never reused.
     pub id: i64,
     /// The request that the account was suspended for.
-    pub request: i64,
+    pub request: RequestId,
     /// Where the account is.
     pub provider: ProviderName,
     /// The account.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::account::AccountId;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::policy::{AccountOwners, is_own_account};
+use super::policy::{AccountOwners, PolicyName, is_own_account};
 use super::provider::ProviderName;
 
 /// How far ahead an exemption may start.
@@ -21,7 +21,7 @@ pub const REASON_MAX: usize = 500;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// The policy that is to leave the account alone.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
     /// The account.
@@ -59,7 +59,7 @@ pub struct Granted {
     /// Never reused.
     pub id: i64,
     /// The policy that leaves the account alone.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
     /// The account.

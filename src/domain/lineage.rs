@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::audit::{Action, Draft};
+use super::ids::RequestId;
 use super::request::Decision;
 
 /// The fact of a card that says where its request stands.
@@ -116,7 +117,7 @@ pub struct Lineage {
     /// What an admin has seen and left behind, the latest of each database and epoch.
     pub acknowledged: Vec<Witness>,
     /// Requests up to this number belong to an earlier epoch.
-    pub last_request: i64,
+    pub last_request: RequestId,
     /// Restorations up to this number belong to an earlier epoch.
     pub last_restoration: i64,
     /// Why nothing is executed, if that is so.
@@ -125,7 +126,7 @@ pub struct Lineage {
 
 impl Lineage {
     /// Returns whether the request was made in this epoch, and may be decided and executed.
-    pub fn owns_request(&self, request: i64) -> bool {
+    pub fn owns_request(&self, request: RequestId) -> bool {
         request > self.last_request
     }
 
@@ -135,7 +136,7 @@ impl Lineage {
     }
 
     /// Returns whether the request may be executed now.
-    pub fn executes_request(&self, request: i64) -> bool {
+    pub fn executes_request(&self, request: RequestId) -> bool {
         self.stopped.is_none() && self.owns_request(request)
     }
 
@@ -222,7 +223,7 @@ impl Stop {
     }
 
     /// Returns the requests of this database that the messages are about.
-    pub fn requests(&self, id: &str) -> BTreeSet<i64> {
+    pub fn requests(&self, id: &str) -> BTreeSet<RequestId> {
         let theirs = self.seen.iter().filter(|one| one.witness.database.id == id);
         theirs.filter_map(|one| request_of(&one.key)).collect()
     }
@@ -251,7 +252,7 @@ impl Stop {
 }
 
 /// Returns the request that a message belongs to, by its key.
-pub fn request_of(key: &str) -> Option<i64> {
+pub fn request_of(key: &str) -> Option<RequestId> {
     key.strip_prefix("request:")?.split(':').next()?.parse().ok()
 }
 

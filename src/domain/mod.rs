@@ -20,6 +20,7 @@ pub mod drift;
 pub mod exemption;
 pub mod fold;
 pub mod hash;
+pub mod ids;
 pub mod keep;
 pub mod lineage;
 pub mod missed;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::audit::{Action, Draft, Person, Subject};
 use super::backoff;
 use super::fold::same;
+use super::ids::RequestId;
 use super::request::{Request, RequestState};
 use super::snapshot::CandidateSnapshot;
 use super::template::{Outreach, OutreachRole};
@@ -141,7 +142,7 @@ pub struct OutreachQuestion {
     /// Never reused.
     pub id: i64,
     /// The request.
-    pub request: i64,
+    pub request: RequestId,
     /// The account.
     pub account: Subject,
     /// As what they are asked.

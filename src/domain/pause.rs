@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::audit::{Action, Draft};
+use super::policy::PolicyName;
 use super::request::Decision;
 
 /// A pause of one policy.
@@ -14,7 +15,7 @@ pub struct Pause {
     /// Never reused.
     pub id: i64,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Who paused it, when, and in whose words.
     pub began: Decision,
     /// Who resumed it; `None` while it is in force.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, UserType};
 use super::assess::Assessment;
+use super::ids::RequestId;
 use super::policy::Policy;
 use super::settings::Limits;
 
@@ -23,7 +24,7 @@ pub struct Assessed {
     /// The answer, with its reason.
     pub assessment: Assessment,
     /// The open request that already asks about this account, if any: it is not asked about twice.
-    pub waiting_in: Option<i64>,
+    pub waiting_in: Option<RequestId>,
 }
 
 /// How many accounts got which answer. `population` is the number listed, and the others add up to it.

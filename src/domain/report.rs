@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::date_range::DateRange;
 use super::digest::Tally;
-use super::policy::start_of_day;
+use super::policy::{PolicyName, start_of_day};
 
 /// Longer periods are told per month.
 const WEEKS_UP_TO: Duration = Duration::days(190);
@@ -49,7 +49,7 @@ pub struct Slice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The whole time.
     pub period: DateRange,
     /// The first and the last day of it in the policy's zone.
@@ -63,7 +63,7 @@ pub struct Report {
 impl Report {
     /// Puts the numbers together: what happened in each of `slices`, as [`slices`] cut the period.
     pub fn new(
-        policy: &str,
+        policy: PolicyName,
         zone: Tz,
         period: DateRange,
         step: ReportStep,
@@ -79,7 +79,7 @@ impl Report {
         let slices = slices.into_iter();
         let slices =
             slices.map(|(day, period, tally)| Slice { period, day, listing: last_in(&period), tally });
-        Report { policy: policy.to_owned(), period, days, step, slices: slices.collect() }
+        Report { policy, period, days, step, slices: slices.collect() }
     }
 
     /// What happened in all of it.

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::account::AccountStatus;
 use super::attempt::{self, ATTEMPTS_MAX, Attempt, Confirmation, Goal, Next, Proof, drafts};
 use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
-use super::policy::Policy;
+use super::ids::RequestId;
+use super::policy::{Policy, PolicyName};
 use super::provider::ProviderName;
 
 /// How long a wish is worked on if its policy is no longer in the configuration: the default of `execute_within`.
@@ -19,11 +20,11 @@ pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// The policy whose grace period it starts, and whose channel is told.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
     /// The request that the account was suspended for, if this bot suspended it.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The account.
     pub account: Subject,
     /// Its display name, possibly empty. Untrusted text.

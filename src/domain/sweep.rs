@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Actor, Person};
+use super::ids::RequestId;
 
 /// A sweep that takes longer than this does not end by itself: a million accounts within an org's rate limit take about an
 /// hour.
@@ -35,12 +36,12 @@ pub enum Trigger {
         /// Who.
         by: Person,
         /// The ended request.
-        request: i64,
+        request: RequestId,
     },
     /// The rule was changed while a request waited, so the bot asks again.
     RuleChanged {
         /// The first of the requests that it left behind.
-        request: i64,
+        request: RequestId,
     },
     /// A person took the policy's rule live.
     WentLive {
@@ -59,7 +60,7 @@ impl Trigger {
     }
 
     /// The ended request that it asks about again.
-    pub fn asks_again(&self) -> Option<i64> {
+    pub fn asks_again(&self) -> Option<RequestId> {
         match self {
             Trigger::AskedAgain { request, .. } => Some(*request),
             Trigger::Schedule { .. }

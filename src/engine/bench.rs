@@ -16,6 +16,7 @@ use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::{Evidence, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::keep::KeptUntil;
 use crate::domain::person::Principal;
 use crate::domain::plan::{Counts, Verdict};
@@ -212,7 +213,7 @@ impl IdentityProvider for Nobody {
 pub(crate) fn policy() -> Policy {
     let week = Duration::days(7);
     Policy {
-        name: "p".to_owned(),
+        name: "p".into(),
         rule: Rule {
             provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".to_owned()),
@@ -313,12 +314,12 @@ impl Bench {
         Bench { engine: Arc::new(engine), stop: CancellationToken::new(), _directory: directory }
     }
 
-    pub(crate) async fn sweep(&self, slot: &str) -> i64 {
+    pub(crate) async fn sweep(&self, slot: &str) -> SweepId {
         self.sweep_by(slot, Trigger::Schedule { slot: self.engine.s.clock.now() }).await
     }
 
     /// A request of the first policy about these accounts, whose card stands.
-    pub(crate) async fn asking(&self, list: Vec<CandidateSnapshot>) -> i64 {
+    pub(crate) async fn asking(&self, list: Vec<CandidateSnapshot>) -> RequestId {
         let (engine, now) = (&self.engine, self.engine.s.clock.now());
         let sweep = self.sweep("slot").await;
         let population = u32::try_from(list.len()).unwrap();
@@ -347,7 +348,7 @@ impl Bench {
         request
     }
 
-    pub(crate) async fn sweep_by(&self, slot: &str, trigger: Trigger) -> i64 {
+    pub(crate) async fn sweep_by(&self, slot: &str, trigger: Trigger) -> SweepId {
         let policy = &self.engine.s.policies[0];
         let sweep = NewSweep {
             policy: policy.name.clone(),
@@ -363,12 +364,12 @@ impl Bench {
     }
 
     /// A request about one account, whose card stands.
-    pub(crate) async fn asked(&self) -> i64 {
+    pub(crate) async fn asked(&self) -> RequestId {
         self.asking(vec![shown(self.engine.s.clock.now())]).await
     }
 
     /// The same, approved.
-    pub(crate) async fn approved(&self) -> i64 {
+    pub(crate) async fn approved(&self) -> RequestId {
         let (store, policy, now) =
             (&self.engine.s.store, &self.engine.s.policies[0], self.engine.s.clock.now());
         let id = self.asked().await;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::chat::{Connection, time_in_words};
 use crate::domain::audit::{BEHIND_MAX, Behind};
+use crate::domain::ids::SweepId;
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
@@ -125,7 +126,7 @@ pub struct PolicyHealth {
 #[derive(Clone, Debug, Serialize)]
 pub struct LastSweep {
     /// Its number.
-    pub sweep: i64,
+    pub sweep: SweepId,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -333,7 +334,7 @@ impl Engine {
                 health.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
             }
             health.policies.push(PolicyHealth {
-                policy: policy.name.clone(),
+                policy: policy.name.to_string(),
                 paused,
                 next_sweep: schedule::next_slot(&policy.schedule, now),
                 last_sweep,
@@ -404,6 +405,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Draft};
+    use crate::domain::ids::RequestId;
     use crate::domain::settings::Schedule;
     use crate::engine::bench::{Bench, policy};
     use crate::identity::IdentityError;
@@ -443,9 +445,9 @@ mod tests {
         let bench = still();
         let stuck = || bench.engine.stuck(bench.engine.s.clock.now()).1;
         let rows = &bench.engine.s.rows;
-        rows.began(Work::Request(1), Instant::now());
-        rows.began(Work::Sweep(2), Instant::now());
-        rows.set_alarm(Work::Request(3), midnight() + WORK_MAX - DUE_MAX);
+        rows.began(Work::Request(RequestId(1)), Instant::now());
+        rows.began(Work::Sweep(SweepId(2)), Instant::now());
+        rows.set_alarm(Work::Request(RequestId(3)), midnight() + WORK_MAX - DUE_MAX);
         advance(WORK_MAX).await;
         assert_eq!(stuck(), [""; 0]);
         advance(MOMENT).await;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::Connection;
 use crate::clock::Clock;
 use crate::domain::audit::{Person, Subject};
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::restoration::{self, RestorationState};
 use crate::domain::sweep::{Trigger, slot_key};
@@ -25,7 +26,7 @@ use crate::store::{AskedFor, MessageRow, Notice, Receipt, Store, SweepState};
 async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
     let bench = Bench::new();
     let past = bench.engine.s.clock.now() - Duration::seconds(1);
-    bench.engine.s.rows.set_alarm(Work::Request(7), past);
+    bench.engine.s.rows.set_alarm(Work::Request(RequestId(7)), past);
     assert!(bench.engine.wait().is_zero());
     bench.engine.reconcile(&bench.stop).await.unwrap();
     assert!(!bench.engine.wait().is_zero(), "the loop would never sleep again");
@@ -75,7 +76,7 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
 #[tokio::test]
 async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
     let bench = Bench::new();
-    let work = Work::Request(7);
+    let work = Work::Request(RequestId(7));
     assert!(bench.engine.s.rows.begin(&work));
     bench.engine.work_on(work.clone(), &bench.stop);
     assert!(!bench.engine.s.end_work(&work, None, true), "it changed");
@@ -153,19 +154,21 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
         tokio::time::Instant::now().checked_sub(ago).expect("this machine runs for longer")
     };
     engine.note_pulse();
-    for (work, minutes) in [(Work::Request(1), 14), (Work::Request(2), 16), (Work::Sweep(3), 16)] {
+    for (work, minutes) in
+        [(Work::Request(RequestId(1)), 14), (Work::Request(RequestId(2)), 16), (Work::Sweep(SweepId(3)), 16)]
+    {
         engine.s.rows.began(work, long_ago(minutes));
     }
     let now = engine.s.clock.now();
-    engine.s.rows.set_alarm(Work::Request(4), now - Duration::minutes(4));
-    engine.s.rows.set_alarm(Work::Request(5), now - Duration::minutes(6));
+    engine.s.rows.set_alarm(Work::Request(RequestId(4)), now - Duration::minutes(4));
+    engine.s.rows.set_alarm(Work::Request(RequestId(5)), now - Duration::minutes(6));
     let health = engine.health().await;
     assert_eq!(
         health.stuck,
         ["request 2 has been running for 16 min", "request 5 is due, but was not started"]
     );
     assert!(health.alive && !health.healthy && health.wrong.ends_with(&health.stuck));
-    engine.s.rows.moves_on(&Work::Request(2));
+    engine.s.rows.moves_on(&Work::Request(RequestId(2)));
     assert_eq!(engine.health().await.stuck, health.stuck[1..]);
     lock(&engine.loop_progress).hang(long_ago(2));
     assert!(!engine.health().await.alive);
@@ -209,11 +212,15 @@ fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
     let bench = Bench::new();
     let now = bench.engine.s.clock.now();
     let soon = now + Duration::seconds(1);
-    for (work, at) in [(Work::Request(7), now), (Work::Request(8), soon), (Work::Sweep(9), now)] {
+    for (work, at) in [
+        (Work::Request(RequestId(7)), now),
+        (Work::Request(RequestId(8)), soon),
+        (Work::Sweep(SweepId(9)), now),
+    ] {
         bench.engine.s.rows.set_alarm(work, at);
     }
-    assert_eq!(bench.engine.rung(now), [7]);
-    assert_eq!(bench.engine.rung(soon), [7, 8]);
+    assert_eq!(bench.engine.rung(now), [RequestId(7)]);
+    assert_eq!(bench.engine.rung(soon), [RequestId(7), RequestId(8)]);
 }
 
 #[tokio::test]
@@ -310,7 +317,7 @@ async fn a_wish_to_restore_waits_for_a_provider_that_is_not_configured_and_is_ne
     let (engine, account) = (&bench.engine, shown(bench.engine.s.clock.now()));
     engine.s.store.know_policy("p", engine.s.clock.now()).await.unwrap();
     let wish = restoration::Wish {
-        policy: "p".to_owned(),
+        policy: "p".into(),
         provider: "entra".into(),
         request: None,
         account: Subject { id: account.id, login: account.login },

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::domain::ids::RequestId;
 use crate::engine::{Engine, TICK_MAX};
 use crate::services::RETRY_AFTER_FAILURE;
 use crate::services::work::Work;
@@ -47,7 +48,7 @@ impl Engine {
         }
         for policy in &self.s.policies {
             if self.requests.drift_is_due(policy).await? {
-                self.work_on(Work::Watches(policy.name.as_str().into()), stop);
+                self.work_on(Work::Watches(policy.name.clone()), stop);
             }
         }
         Ok(())
@@ -62,7 +63,7 @@ impl Engine {
         if let Err(error) = self.s.store.expire_due(self.s.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
-        let mut requests: BTreeSet<i64> = self.s.store.live_requests().await?.into_iter().collect();
+        let mut requests: BTreeSet<RequestId> = self.s.store.live_requests().await?.into_iter().collect();
         requests.extend(self.requests.undo_ended());
         requests.append(&mut self.requests.take_turned());
         // Of a card that has ended and could not be brought up to date, the alarm is all that is left.
@@ -86,7 +87,7 @@ impl Engine {
     }
 
     /// Returns the requests whose alarm has rung.
-    pub(crate) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
+    pub(crate) fn rung(&self, now: DateTime<Utc>) -> Vec<RequestId> {
         let request = |work: Work| if let Work::Request(id) = work { Some(id) } else { None };
         self.s.rows.rung(now).into_iter().filter_map(|(work, _)| request(work)).collect()
     }

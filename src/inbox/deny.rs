@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::chat::{Ack, FormState, Inbound, Modal, Text};
 use crate::domain::audit::Draft;
 use crate::domain::exemption;
+use crate::domain::ids::RequestId;
 use crate::domain::request::Verb;
 use crate::inbox::{Inbox, Made};
 use crate::request::decision::ButtonInput;
@@ -19,7 +20,7 @@ impl Inbox {
     pub(crate) fn ask_why_denied(
         self: &Arc<Self>,
         inbound: &Inbound,
-        request: i64,
+        request: RequestId,
         list_hash: String,
     ) -> Ack {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
@@ -30,7 +31,7 @@ impl Inbox {
     async fn denial(
         &self,
         inbound: &Inbound,
-        id: i64,
+        id: RequestId,
         list_hash: &str,
     ) -> anyhow::Result<Result<Modal, Text>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
@@ -60,7 +61,7 @@ impl Inbox {
     pub(crate) async fn submit_denial(
         self: &Arc<Self>,
         inbound: &Inbound,
-        request: i64,
+        request: RequestId,
         list_hash: String,
         state: &FormState,
     ) -> anyhow::Result<Ack> {

@@ -24,6 +24,7 @@ use crate::chat::{
 };
 use crate::commands::Commands;
 use crate::domain::audit::{Draft, Person};
+use crate::domain::ids::RequestId;
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{KnownForRetry, Verb};
 use crate::inbox::drawings::Drawings;
@@ -289,7 +290,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         what: RequestAction,
-        request: i64,
+        request: RequestId,
         list_hash: String,
     ) -> anyhow::Result<Ack> {
         let verb = match what {
@@ -334,7 +335,7 @@ impl Inbox {
     }
 
     /// Another page of the card for everybody, if the person who presses may see what is on it.
-    fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
+    fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: RequestId, page: usize) {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.commands.background_question(inbound.reply.clone(), async move {
             let Some(row) = this.s.store.request_alone(request).await? else {

@@ -12,6 +12,7 @@ use crate::authz;
 use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
+use crate::domain::ids::RequestId;
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
@@ -41,7 +42,7 @@ impl NotShown {
 
 impl Inbox {
     /// Opens the dialog, which decides nothing.
-    pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: String) -> Ack {
+    pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: RequestId, list_hash: String) -> Ack {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.later(async move {
             Ok(match this.first_look(&inbound, id, &list_hash).await? {
@@ -56,7 +57,7 @@ impl Inbox {
     async fn first_look(
         &self,
         inbound: &Inbound,
-        id: i64,
+        id: RequestId,
         list_hash: &str,
     ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
         let (policy, principal) = match self.identified(inbound, id).await? {
@@ -92,7 +93,7 @@ impl Inbox {
     async fn identified(
         &self,
         inbound: &Inbound,
-        id: i64,
+        id: RequestId,
     ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
         let nothing = || NotShown::Over(self.requests.no_such_request());
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
@@ -114,7 +115,7 @@ impl Inbox {
     async fn may_review(
         &self,
         inbound: &Inbound,
-        id: i64,
+        id: RequestId,
         list_hash: &str,
     ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
         let (policy, principal) = match self.identified(inbound, id).await? {
@@ -130,7 +131,7 @@ impl Inbox {
         inbound: &Inbound,
         policy: &Policy,
         principal: Principal,
-        id: i64,
+        id: RequestId,
         list_hash: &str,
     ) -> anyhow::Result<Result<Principal, NotShown>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
@@ -438,7 +439,7 @@ fn until(policy: &Policy, state: &FormState) -> Option<Until> {
 }
 
 /// What a person is told in the dialog: what they can fix at its input, anything else in the dialog's place.
-fn answer(id: i64, refusal: &Refusal, whole: Option<(&Request, &[Candidate])>) -> Ack {
+fn answer(id: RequestId, refusal: &Refusal, whole: Option<(&Request, &[Candidate])>) -> Ack {
     let text = refusals::refusal(refusal);
     match refusal {
         Refusal::NotUntil { why, .. } => fault(form::at_fault(why), text),

@@ -13,6 +13,7 @@ use crate::domain::account::Account;
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
+use crate::domain::ids::RequestId;
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Principal;
 use crate::domain::policy::Policy;
@@ -64,7 +65,7 @@ impl Inbox {
     /// The request and person that a chosen item names.
     async fn of_row(
         &self,
-        id: i64,
+        id: RequestId,
         position: u32,
     ) -> anyhow::Result<Option<(&Policy, Request, Vec<Candidate>, Candidate)>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else { return Ok(None) };
@@ -317,7 +318,7 @@ mod tests {
             now,
         );
         assert_eq!(engine.requests.next_undo_end(), Some(ends - Duration::hours(1)));
-        assert_eq!(engine.requests.undo_ended(), [0_i64; 0]);
+        assert!(engine.requests.undo_ended().is_empty());
         engine.s.clock.advance(engine.s.policies[0].restore_button_for - Duration::minutes(30));
         assert_eq!(engine.requests.undo_ended(), [id]);
         assert_eq!((engine.requests.next_undo_end(), engine.requests.undo_ended()), (Some(ends), vec![]));

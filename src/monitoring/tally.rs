@@ -58,7 +58,7 @@ impl Tally {
     fn count(&mut self, event: &AuditEvent) {
         self.seq = event.seq;
         self.events += 1;
-        let policy = event.policy.clone().unwrap_or_default();
+        let policy = event.policy.as_deref().unwrap_or_default().to_owned();
         let one_more =
             |counts: &mut BTreeMap<Of, u64>, what| *counts.entry((policy.clone(), what)).or_default() += 1;
         // What is not counted one by one is among the events.

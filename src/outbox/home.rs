@@ -16,7 +16,7 @@ use crate::chat::{Ack, ChatError, Home, Inbound};
 use crate::domain::backoff;
 use crate::domain::hash::hex;
 use crate::domain::person::{Denied, Principal};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::identity::IdentityProvider as _;
 use crate::identity::watched::Watched;
 use crate::outbox::Outbox;
@@ -224,7 +224,7 @@ impl Outbox {
     async fn dashboard(&self, visible: &[(&Policy, Principal)], unsure: bool) -> anyhow::Result<Home> {
         let now = self.s.clock.now();
         let policies: Vec<&Policy> = visible.iter().map(|(policy, _)| *policy).collect();
-        let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
+        let names: Vec<PolicyName> = policies.iter().map(|policy| policy.name.clone()).collect();
         let mut ending = self.s.store.open_exemptions(names.clone(), now).await?;
         ending.retain(|granted| granted.in_force(now) && granted.ends_at - now <= ENDING_WITHIN);
         let mut trends = Vec::new();

@@ -25,6 +25,7 @@ use crate::authz::Authz;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
 use crate::domain::backoff;
 use crate::domain::hash::hex;
+use crate::domain::ids::RequestId;
 use crate::domain::lineage::request_of;
 use crate::domain::policy::Policy;
 use crate::reports::Reports;
@@ -105,7 +106,7 @@ pub struct Identity<'a> {
     /// The message in whose thread it stands.
     pub thread: Option<&'a MessageRef>,
     /// The request whose card it is: its deadline starts when the card stands.
-    pub card_of: Option<i64>,
+    pub card_of: Option<RequestId>,
 }
 
 impl Outbox {
@@ -353,7 +354,7 @@ impl Outbox {
         let moves = self.s.store.move_request(id, policy.channel.clone()).await?;
         if moves {
             let (from, to) = (request.channel, &policy.channel);
-            tracing::warn!(request = id, from, to, "the messages about a request move to another channel");
+            tracing::warn!(request = id.0, from, to, "the messages about a request move to another channel");
         }
         Ok(moves)
     }
@@ -374,7 +375,7 @@ impl Outbox {
 
     /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
     /// nobody: the next sweep asks instead, and ends them.
-    pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<i64>> {
+    pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<RequestId>> {
         if !crate::services::lock(&self.unusable).contains_key(&policy.channel) {
             return Ok(Vec::new());
         }
@@ -510,8 +511,8 @@ mod tests {
 
     #[test]
     fn what_is_told_of_a_request_has_its_number_in_the_mark() {
-        assert_eq!(request_of(&card_key(7)), Some(7));
-        assert_eq!(request_of("request:8:outcomes:2"), Some(8));
+        assert_eq!(request_of(&card_key(RequestId(7))), Some(RequestId(7)));
+        assert_eq!(request_of("request:8:outcomes:2"), Some(RequestId(8)));
         assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));
     }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::chat::{Card, MessageRef};
 use crate::domain::assess::left_alone_until;
 use crate::domain::digest;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::plan::Verdict;
 use crate::domain::policy::Policy;
 use crate::domain::restoration::RestorationState;
@@ -61,7 +62,7 @@ impl Outbox {
         for policy in &self.s.policies {
             let noticed = self.s.store.notice_exemptions(&policy.name, policy.exemption_notice, now).await;
             if let Err(error) = noticed {
-                tracing::error!(policy = policy.name, %error, "can't tell which exemptions end soon");
+                tracing::error!(policy = &*policy.name, %error, "can't tell which exemptions end soon");
             }
             let digest = async {
                 let known = self.s.store.know_policy(&policy.name, now).await?;
@@ -73,7 +74,7 @@ impl Outbox {
             if policy.digest.is_some()
                 && let Err(error) = digest.await
             {
-                tracing::error!(policy = policy.name, %error, "can't start the digest that is owed");
+                tracing::error!(policy = &*policy.name, %error, "can't start the digest that is owed");
             }
         }
         let late = self.reports.late_sweeps(now).await?.into_iter().map(|sweep| Notice::LateSweep(sweep.id));
@@ -164,7 +165,7 @@ impl Outbox {
         let Some(policy) = self.s.policy(&first.policy) else { return Ok(Vec::new()) };
         // Those of one batch are of one provider.
         let terms = self.s.terms(&first.watch.provider);
-        let mut cards: BTreeMap<i64, MessageRef> = BTreeMap::new();
+        let mut cards: BTreeMap<RequestId, MessageRef> = BTreeMap::new();
         for request in found.iter().map(|one| one.watch.request) {
             cards.extend(self.s.card_of(request).await?.map(|card| (request, card)));
         }
@@ -199,7 +200,7 @@ impl Outbox {
         }])
     }
 
-    async fn of_sweep(&self, id: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_sweep(&self, id: SweepId) -> anyhow::Result<Vec<Part>> {
         let Some(sweep) = self.s.store.sweep(id).await? else { return Ok(Vec::new()) };
         let Some(policy) = self.s.policy(&sweep.policy) else { return Ok(Vec::new()) };
         let part = |card| Part::new(Notice::Sweep(id).key(), &policy.channel, card);
@@ -209,7 +210,7 @@ impl Outbox {
 
     /// A row counts a sweep's age from its first try, over restarts and reloads of the configuration: a sweep that is begun
     /// again and again shows like one that hangs.
-    async fn of_late_sweep(&self, id: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_late_sweep(&self, id: SweepId) -> anyhow::Result<Vec<Part>> {
         let Some(sweep) = self.s.store.sweep(id).await? else { return Ok(Vec::new()) };
         let policy = self.s.policy(&sweep.policy);
         let late = policy.filter(|policy| is_late(&sweep, policy, self.s.clock.now()));

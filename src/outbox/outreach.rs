@@ -11,8 +11,9 @@ use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::backoff;
 use crate::domain::candidate::Candidate;
 use crate::domain::fold::same;
+use crate::domain::ids::RequestId;
 use crate::domain::outreach::{self, Asking, OutreachQuestion};
-use crate::domain::policy::{Policy, Rule};
+use crate::domain::policy::{Policy, PolicyName, Rule};
 use crate::domain::request::Request;
 use crate::domain::template::{OutreachRole, Template};
 use crate::identity::{Directory as _, IdentityError};
@@ -41,9 +42,9 @@ impl Round<'_> {
 
 impl Outbox {
     /// The requests whose people concerned are asked.
-    pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<i64>> {
+    pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<RequestId>> {
         let asking = self.s.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
-        let names: Vec<String> = asking.map(|policy| policy.name.clone()).collect();
+        let names: Vec<PolicyName> = asking.map(|policy| policy.name.clone()).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -51,7 +52,7 @@ impl Outbox {
     }
 
     /// Takes the next step of asking for a request; says when to take the one after.
-    pub(crate) async fn ask_people_concerned(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn ask_people_concerned(&self, id: RequestId) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
@@ -421,13 +422,13 @@ mod tests {
     async fn only_requests_of_policies_that_ask_are_looked_at() {
         let (asks, silent) = (Bench::of(asks(None)), Bench::new());
         for bench in [&asks, &silent] {
-            assert_eq!(bench.engine.outbox.requests_that_ask().await.unwrap(), [0_i64; 0]);
+            assert!(bench.engine.outbox.requests_that_ask().await.unwrap().is_empty());
         }
         let [asked, not_asked] =
             [&asks, &silent].map(|bench| bench.asking(vec![shown(bench.engine.s.clock.now())]));
         let (asked, _) = (asked.await, not_asked.await);
         assert_eq!(asks.engine.outbox.requests_that_ask().await.unwrap(), [asked]);
-        assert_eq!(silent.engine.outbox.requests_that_ask().await.unwrap(), [0_i64; 0]);
+        assert!(silent.engine.outbox.requests_that_ask().await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -322,6 +322,7 @@ impl Chat for Signed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::RequestId;
     use crate::domain::lineage::{Mismatch, Stop};
 
     fn lineage(epoch: i64, migrated: bool) -> Lineage {
@@ -331,7 +332,7 @@ mod tests {
             epoch_began: None,
             migrated,
             acknowledged: Vec::new(),
-            last_request: 0,
+            last_request: RequestId(0),
             last_restoration: 0,
             stopped: None,
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::lineage::DatabaseId;
+use crate::domain::policy::PolicyName;
 use crate::reports::sheet::{Sheet, or_empty, time};
 use crate::wording::lineage::name;
 
@@ -41,7 +42,7 @@ pub struct Excerpt {
     /// What was asked for, in words; empty for everything.
     pub filters: Vec<String>,
     /// The policies that it is restricted to; `None`: to none.
-    pub restricted_to: Option<Vec<String>>,
+    pub restricted_to: Option<Vec<PolicyName>>,
     /// Whether it leaves out no event between its first and its last.
     pub gapless: bool,
     /// The events, oldest first.

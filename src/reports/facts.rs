@@ -7,7 +7,9 @@ use crate::domain::audit::{Action, Actor, AuditEvent, Person};
 use crate::domain::candidate::Candidate;
 use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
+use crate::domain::ids::RequestId;
 use crate::domain::plan::Counts;
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 use crate::identity::Terms;
 use crate::reports::export::Excerpt;
@@ -36,7 +38,7 @@ pub struct Evidence {
     /// The time that it is about.
     pub period: DateRange,
     /// The policies that it is about.
-    pub policies: Vec<String>,
+    pub policies: Vec<PolicyName>,
     /// The sweeps that started in that time, and those whose requests were acted on in it, oldest first.
     pub swept: Vec<Swept>,
     /// The exemptions that were in force at some time of it.
@@ -51,7 +53,7 @@ pub struct Evidence {
 #[derive(Clone, Debug)]
 pub struct Suspension<'a> {
     /// The request.
-    pub request: i64,
+    pub request: RequestId,
     /// The account.
     pub account: &'a AccountId,
     /// Its login then.
@@ -78,7 +80,7 @@ impl Suspension<'_> {
 /// Per request and account what was done.
 pub(super) fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
     let events = &evidence.excerpt.events;
-    let mut done: BTreeMap<(i64, &AccountId), Suspension> = BTreeMap::new();
+    let mut done: BTreeMap<(RequestId, &AccountId), Suspension> = BTreeMap::new();
     for (place, event) in events.iter().enumerate() {
         let (Some(subject), Some(action)) = (&event.subject, Action::of_word(&event.action)) else {
             continue;
@@ -145,7 +147,7 @@ pub fn decisions(evidence: &Evidence) -> Vec<Decided<'_>> {
 }
 
 /// The decisions about a request among these events, oldest first.
-fn steps(events: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
+fn steps(events: &[AuditEvent], request: RequestId) -> Vec<&AuditEvent> {
     let is_step = |event: &&AuditEvent| {
         event.request == Some(request)
             && Action::of_word(&event.action).is_some_and(|action| DECISIONS.contains(&action))
@@ -169,7 +171,7 @@ const DECISIONS: [Action; 11] = [
 ];
 
 /// The approval or retry that an intent after these events rests on, with the first one of two before it.
-fn authorization(before: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
+fn authorization(before: &[AuditEvent], request: RequestId) -> Vec<&AuditEvent> {
     let steps = steps(before, request);
     let is = |event: &AuditEvent, action: Action| event.action == action.word();
     let carried = |event: &&AuditEvent| is(event, Action::Approved) || is(event, Action::Retried);

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::date_range::DateRange;
 use crate::domain::hash::hex;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::report::{self, Listing, Report};
 use crate::services::Services;
 use crate::store::{SweepRow, SweepState};
@@ -41,7 +41,7 @@ pub struct Reports {
     /// Held while a file is made or the trail is verified.
     report_lock: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
-    trends: Mutex<BTreeMap<String, state::Trend>>,
+    trends: Mutex<BTreeMap<PolicyName, state::Trend>>,
 }
 
 impl Reports {
@@ -67,7 +67,7 @@ impl Reports {
         }
         let sweeps = self.s.store.sweeps_between(&policy.name, period.since, period.until).await?;
         let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
-        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
+        Ok(Some(Report::new(policy.name.clone(), policy.schedule.zone, period, step, told, &listings)))
     }
 
     /// The right to do something that takes much memory or many turns of the database: one at a time.
@@ -92,6 +92,7 @@ pub(crate) fn listing(sweep: &SweepRow) -> Option<Listing> {
 mod tests {
     use super::*;
     use crate::domain::account::UserType;
+    use crate::domain::ids::SweepId;
     use crate::domain::plan::Counts;
     use crate::domain::plan::Guard;
     use crate::domain::plan::Verdict;
@@ -106,8 +107,8 @@ mod tests {
         let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
         let found = |state| {
             listing(&SweepRow {
-                id: 1,
-                policy: "p".to_owned(),
+                id: SweepId(1),
+                policy: "p".into(),
                 slot: String::new(),
                 trigger: Trigger::Schedule { slot: at },
                 started_at: at,

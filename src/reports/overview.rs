@@ -134,21 +134,22 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Action, Draft};
+    use crate::domain::ids::RequestId;
     use crate::domain::snapshot::CandidateSnapshot;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
 
     #[tokio::test]
     async fn the_status_of_a_policy_has_its_own_requests_and_backlog() {
-        let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
+        let bench = Bench::of(vec![policy(), Policy { name: "q".into(), ..policy() }]);
         let engine = &bench.engine;
         let again = CandidateSnapshot { pending_sweeps: 2, ..shown(engine.s.clock.now()) };
         let request = bench.asking(vec![again]).await;
         let statuses =
             engine.reports.policy_statuses(&engine.s.policies.iter().collect::<Vec<_>>()).await.unwrap();
         let said = |status: &answers::PolicyStatus| {
-            let open: Vec<i64> = status.open.iter().map(|(request, _)| request.id).collect();
-            (status.policy.name.clone(), open, status.backlog.clone())
+            let open: Vec<RequestId> = status.open.iter().map(|(request, _)| request.id).collect();
+            (status.policy.name.to_string(), open, status.backlog.clone())
         };
         let backlog = "1 of these accounts has been pending for 2 sweeps.".to_owned();
         assert_eq!(

@@ -242,7 +242,7 @@ mod tests {
         let day = period.since.date_naive();
         let tally = |seconds: &i64| Tally { seconds_to_decide: vec![*seconds], ..Tally::default() };
         let slices = seconds.iter().map(|one| Slice { period, day, listing: None, tally: tally(one) });
-        let policy = "contractors".to_owned();
+        let policy = "contractors".into();
         Report { policy, period, days: (day, day), step: ReportStep::Week, slices: slices.collect() }
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::candidate::CandidateState;
 use crate::domain::exemption::End;
+use crate::domain::ids::SweepId;
 use crate::domain::plan::Counts;
 use crate::domain::sighting::SecondLook;
 use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
@@ -53,7 +54,7 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
         let count = |number: fn(&Counts) -> u32| or_empty(counts.as_ref().map(number));
         sheet.row([
             sweep.id.to_string(),
-            sweep.policy.clone(),
+            sweep.policy.to_string(),
             wording::trigger_word(&sweep.trigger).to_owned(),
             or_empty(by.map(|by| &by.id)),
             or_empty(by.map(|by| &by.name)),
@@ -85,9 +86,9 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
 
 /// Each rule as it ran, once, with the sweeps that ran by it.
 pub(crate) fn rules_json(evidence: &Evidence) -> Vec<u8> {
-    let mut rules: Vec<(&SweepRow, Vec<i64>)> = Vec::new();
+    let mut rules: Vec<(&SweepRow, Vec<SweepId>)> = Vec::new();
     for Swept { sweep, .. } in &evidence.swept {
-        let same = |(first, _): &&mut (&SweepRow, Vec<i64>)| {
+        let same = |(first, _): &&mut (&SweepRow, Vec<SweepId>)| {
             first.policy == sweep.policy && first.fingerprint == sweep.fingerprint
         };
         match rules.iter_mut().find(same) {
@@ -140,7 +141,7 @@ pub(crate) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
             sheet.row([
                 request.id.to_string(),
                 request.sweep.to_string(),
-                request.policy.clone(),
+                request.policy.to_string(),
                 candidate.position.to_string(),
                 shown.id.to_string(),
                 shown.login.clone(),
@@ -242,7 +243,7 @@ pub(crate) fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
         sheet.row([
             request.id.to_string(),
             request.sweep.to_string(),
-            request.policy.clone(),
+            request.policy.to_string(),
             request.list_hash.clone(),
             candidates.len().to_string(),
             request.swept_by.as_ref().map_or("schedule".to_owned(), |by| by.name.clone()),
@@ -348,7 +349,7 @@ pub(crate) fn exceptions_csv(evidence: &Evidence) -> Vec<u8> {
         };
         sheet.row([
             granted.id.to_string(),
-            granted.policy.clone(),
+            granted.policy.to_string(),
             granted.account.id.to_string(),
             granted.account.login.clone(),
             granted.by.id.clone(),

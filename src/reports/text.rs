@@ -235,7 +235,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
         };
         vec![
             sweep.id.to_string(),
-            sweep.policy.clone(),
+            sweep.policy.to_string(),
             minute(sweep.started_at),
             format!("{}{by}", trigger_word(&sweep.trigger)),
             population,
@@ -316,7 +316,7 @@ fn exceptions(page: &mut String, evidence: &Evidence) {
     let rows = evidence.exemptions.iter().map(|granted| {
         vec![
             granted.account.login.clone(),
-            granted.policy.clone(),
+            granted.policy.to_string(),
             granted.by.name.clone(),
             granted.reason.clone(),
             minute(granted.starts_at),

@@ -36,7 +36,7 @@ impl Reports {
             Trend { looked_at: now, ..trend }
         } else {
             let image = self.upload_picture(&report).await.unwrap_or_else(|error| {
-                tracing::warn!(policy = policy.name, %error, "a trend picture could not be uploaded");
+                tracing::warn!(policy = &*policy.name, %error, "a trend picture could not be uploaded");
                 None
             });
             Trend { looked_at: now, report, image, refused: 0 }

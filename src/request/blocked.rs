@@ -12,6 +12,7 @@ use crate::domain::attempt::summary;
 use crate::domain::backoff::earliest;
 use crate::domain::candidate::Candidate;
 use crate::domain::hash::hex;
+use crate::domain::ids::RequestId;
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::outbox::Identity;
@@ -176,7 +177,7 @@ impl Requests {
     }
 
     /// Returns the requests whose suspensions wait for a person, and why.
-    pub(crate) fn waiting_for_people(&self) -> Vec<(i64, String)> {
+    pub(crate) fn waiting_for_people(&self) -> Vec<(RequestId, String)> {
         let obstacles = lock(&self.obstacles);
         let told = obstacles.iter().filter(|(_, obstacle)| obstacle.blocker.to_be_told);
         told.map(|(request, obstacle)| (*request, obstacle.blocker.why.clone())).collect()

@@ -8,6 +8,7 @@ use crate::authz;
 use crate::authz::rights::unidentified;
 use crate::chat::{Inbound, Text};
 use crate::domain::audit::{Draft, Person};
+use crate::domain::ids::RequestId;
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::domain::request::{Input, Refusal, Request, Verb};
@@ -17,7 +18,7 @@ use crate::wording::refusals;
 
 /// A button or dialog of a request.
 pub(crate) struct ButtonInput {
-    pub(crate) request: i64,
+    pub(crate) request: RequestId,
     pub(crate) list_hash: Option<String>,
     pub(crate) verb: Verb,
     pub(crate) reason: Option<String>,

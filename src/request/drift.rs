@@ -61,7 +61,7 @@ impl Requests {
         watched_for: Option<Duration>,
         stop: &CancellationToken,
     ) -> anyhow::Result<usize> {
-        let work = Work::Watches(policy.name.as_str().into());
+        let work = Work::Watches(policy.name.clone());
         // What is wrong with the credential is wrong for all: the others wait unseen.
         let (halt, blocked) = (stop.child_token(), std::sync::Mutex::new(None));
         let looks: Vec<_> = due

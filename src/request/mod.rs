@@ -25,6 +25,7 @@ use crate::authz::Authz;
 use crate::chat::{ChatError, MessageRef};
 use crate::domain::backoff::{self, earliest};
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::ids::RequestId;
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
@@ -47,13 +48,13 @@ pub struct Requests {
     authz: Arc<Authz>,
     outbox: Arc<Outbox>,
     /// Which page of its card each request shows.
-    pages: Mutex<BTreeMap<i64, usize>>,
+    pages: Mutex<BTreeMap<RequestId, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
-    turned: Mutex<BTreeSet<i64>>,
-    obstacles: Mutex<BTreeMap<i64, attempt::Blocked>>,
-    denials: Mutex<BTreeMap<i64, denials::Denials>>,
+    turned: Mutex<BTreeSet<RequestId>>,
+    obstacles: Mutex<BTreeMap<RequestId, attempt::Blocked>>,
+    denials: Mutex<BTreeMap<RequestId, denials::Denials>>,
     /// When finished cards stop offering to restore accounts.
-    undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
+    undo_ends: Mutex<BTreeSet<(DateTime<Utc>, RequestId)>>,
 }
 
 impl Requests {
@@ -75,7 +76,7 @@ impl Requests {
     /// Makes the request's rows true as far as that can be done now; says when to look again.
     pub(crate) async fn drive_request(
         &self,
-        id: i64,
+        id: RequestId,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
@@ -165,7 +166,7 @@ impl Requests {
     }
 
     /// Whether more accounts are suspended than were.
-    async fn suspends_more(&self, id: i64, before: &[Candidate]) -> anyhow::Result<bool> {
+    async fn suspends_more(&self, id: RequestId, before: &[Candidate]) -> anyhow::Result<bool> {
         let suspended = |all: &[Candidate]| {
             all.iter().filter(|one| matches!(one.state, CandidateState::Suspended { .. })).count()
         };
@@ -191,7 +192,7 @@ impl Requests {
     }
 
     /// Keeps what stands in the way, for the card and for the next round.
-    fn note_obstacle(&self, id: i64, effort: Effort, began: DateTime<Utc>) {
+    fn note_obstacle(&self, id: RequestId, effort: Effort, began: DateTime<Utc>) {
         let mut obstacles = lock(&self.obstacles);
         match effort {
             Effort::NothingDue => {}
@@ -200,7 +201,7 @@ impl Requests {
             }
             Effort::Blocked(blocker) => {
                 let why = &blocker.why;
-                tracing::error!(request = id, why, "suspensions are paused until somebody fixes this");
+                tracing::error!(request = id.0, why, "suspensions are paused until somebody fixes this");
                 obstacles.insert(id, Blocked { blocker, until: began + WAIT_FOR_PERSON });
             }
         }
@@ -269,10 +270,10 @@ impl Requests {
     }
 
     /// Keeps the card current while suspensions run, until `done`.
-    async fn show_progress(&self, id: i64, done: &CancellationToken) {
+    async fn show_progress(&self, id: RequestId, done: &CancellationToken) {
         while !done.is_cancelled() {
             if let Err(error) = self.show_card(id).await {
-                tracing::warn!(request = id, error = format!("{error:#}"), "can't show progress");
+                tracing::warn!(request = id.0, error = format!("{error:#}"), "can't show progress");
             }
             tokio::select! {
                 biased;
@@ -284,7 +285,10 @@ impl Requests {
 
     /// Brings the card up to date. Returns it with the request's version that it was rendered from, if it stands, and
     /// when to look again.
-    async fn show_card(&self, id: i64) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
+    async fn show_card(
+        &self,
+        id: RequestId,
+    ) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok((None, None));
         };
@@ -353,7 +357,7 @@ impl Requests {
     }
 
     /// When the first of the due candidates may be tried again.
-    async fn next_try(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn next_try(&self, id: RequestId) -> anyhow::Result<Option<DateTime<Utc>>> {
         let candidates =
             self.s.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
         let now = self.s.clock.now();
@@ -424,14 +428,14 @@ impl Requests {
     }
 
     /// Shows another page of the card from now on.
-    pub(crate) fn turn_page(&self, request: i64, page: usize) {
+    pub(crate) fn turn_page(&self, request: RequestId, page: usize) {
         lock(&self.pages).insert(request, page);
         lock(&self.turned).insert(request);
         self.s.nudge();
     }
 
     /// Returns the requests whose cards are to show another page, each once.
-    pub(crate) fn take_turned(&self) -> BTreeSet<i64> {
+    pub(crate) fn take_turned(&self) -> BTreeSet<RequestId> {
         std::mem::take(&mut *lock(&self.turned))
     }
 }
@@ -456,14 +460,14 @@ mod tests {
         let until = |id| lock(&engine.requests.obstacles).get(&id).map(|obstacle| obstacle.until);
         let why = "a right is missing".to_owned();
         let blocker = Blocker { why, to_be_told: true, may_be_of_one: true };
-        engine.requests.note_obstacle(7, Effort::Blocked(blocker), began);
-        assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
-        engine.requests.note_obstacle(7, Effort::NothingDue, began);
-        assert!(until(7).is_some(), "nothing was tried");
-        engine.requests.note_obstacle(8, Effort::Made, began);
-        assert!(until(7).is_some(), "another request's");
-        engine.requests.note_obstacle(7, Effort::Made, began);
-        assert_eq!(until(7), None);
+        engine.requests.note_obstacle(RequestId(7), Effort::Blocked(blocker), began);
+        assert_eq!(until(RequestId(7)), Some(began + WAIT_FOR_PERSON));
+        engine.requests.note_obstacle(RequestId(7), Effort::NothingDue, began);
+        assert!(until(RequestId(7)).is_some(), "nothing was tried");
+        engine.requests.note_obstacle(RequestId(8), Effort::Made, began);
+        assert!(until(RequestId(7)).is_some(), "another request's");
+        engine.requests.note_obstacle(RequestId(7), Effort::Made, began);
+        assert_eq!(until(RequestId(7)), None);
     }
 
     #[tokio::test]

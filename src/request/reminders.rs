@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{ChatError, Mark, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::reminders::{self, Kind, Reminder};
 use crate::domain::request::{AskedAgain, Request, RequestState};
@@ -134,7 +135,7 @@ impl Requests {
     pub(crate) async fn left_out_of_retry(&self, request: &Request) -> Option<Text> {
         self.left_out(request).await.unwrap_or_else(|error| {
             let error = format!("{error:#}");
-            tracing::error!(request = request.id, error, "can't tell which accounts a retry leaves out");
+            tracing::error!(request = request.id.0, error, "can't tell which accounts a retry leaves out");
             None
         })
     }
@@ -150,7 +151,7 @@ impl Requests {
             .filter(|one| matches!(one.state, CandidateState::Failed { .. }));
         let failed: Vec<_> = failed.map(|one| one.shown.id).collect();
         let held = self.s.store.asked_since(request.id, failed.clone()).await?;
-        let elsewhere: std::collections::BTreeSet<i64> = held.values().copied().collect();
+        let elsewhere: std::collections::BTreeSet<RequestId> = held.values().copied().collect();
         Ok((!failed.is_empty()).then(|| refusals::left_out_of_retry(failed.len(), held.len(), &elsewhere)))
     }
 }

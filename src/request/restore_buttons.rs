@@ -3,6 +3,7 @@
 use chrono::DateTime;
 
 use crate::domain::candidate::Candidate;
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use crate::request::Requests;
 use crate::services::lock;
@@ -38,9 +39,9 @@ impl Requests {
     }
 
     /// The requests whose cards offer less from now on.
-    pub(crate) fn undo_ended(&self) -> Vec<i64> {
+    pub(crate) fn undo_ended(&self) -> Vec<RequestId> {
         let mut ends = lock(&self.undo_ends);
-        let later = ends.split_off(&(self.s.clock.now(), i64::MAX));
+        let later = ends.split_off(&(self.s.clock.now(), RequestId(i64::MAX)));
         std::mem::replace(&mut *ends, later).into_iter().map(|(_, request)| request).collect()
     }
 

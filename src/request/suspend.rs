@@ -12,6 +12,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, assess};
 use crate::domain::attempt::{Attempt, Goal, Proof, Sessions};
 use crate::domain::candidate::{Candidate, CandidateState, Skip, SuspensionStep};
+use crate::domain::ids::RequestId;
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::undated::is_changed_by_others;
@@ -382,13 +383,13 @@ fn last_error(candidates: &[Candidate]) -> Option<&str> {
 
 impl Requests {
     /// How many accounts of the request were denied so far.
-    pub(crate) fn denials_so_far(&self, request: i64) -> u32 {
+    pub(crate) fn denials_so_far(&self, request: RequestId) -> u32 {
         lock(&self.denials).get(&request).map_or(0, |denials| denials.count)
     }
 
     /// A suspension of the request got through whose call began after so many denials. What was under way when the right
     /// was taken away shows nothing.
-    pub(crate) fn note_got_through(&self, request: i64, after: u32) {
+    pub(crate) fn note_got_through(&self, request: RequestId, after: u32) {
         lock(&self.denials).entry(request).or_default().got_through(after);
     }
 

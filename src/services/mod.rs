@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::chat::{Chat, ChatError, Connection, MessageRef};
 use crate::clock::Clock;
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::identity::providers::{Adapters, Providers};
@@ -147,13 +148,13 @@ impl Services {
 
 impl Services {
     /// Returns where the card of a request stands, if it does.
-    pub(crate) async fn card_of(&self, request: i64) -> Result<Option<MessageRef>, StoreError> {
+    pub(crate) async fn card_of(&self, request: RequestId) -> Result<Option<MessageRef>, StoreError> {
         Ok(self.store.message(&card_key(request)).await?.as_ref().and_then(reference))
     }
 }
 
 /// The mark of a request's card.
-pub fn card_key(request: i64) -> String {
+pub fn card_key(request: RequestId) -> String {
     format!("request:{request}:card")
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::policy::PolicyName;
 use crate::scheduler::Class;
 use crate::services::mutex::lock;
@@ -16,15 +17,15 @@ use crate::store::Notice;
 /// A row that one task at a time works on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
-    Sweep(i64),
+    Sweep(SweepId),
     /// Something that is said once.
     Message(Notice),
-    Request(i64),
+    Request(RequestId),
     Restoration(i64),
     /// The accounts that the policy has suspended.
     Watches(PolicyName),
     /// Asking the people concerned by a request.
-    Concerned(i64),
+    Concerned(RequestId),
     /// The people who can decide the policy's questions.
     Deciders(PolicyName),
     /// Everybody's page of the bot.

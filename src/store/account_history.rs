@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::candidate::CandidateState;
+use crate::domain::ids::RequestId;
 use crate::domain::plan::Past;
 use crate::domain::policy::Rule;
 use crate::domain::request::{Decision, RequestState};
@@ -31,7 +32,7 @@ impl Store {
     }
 
     /// Of these accounts those that an open request holds, and which.
-    pub async fn waiting(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+    pub async fn waiting(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, RequestId>, StoreError> {
         self.read(move |tx| {
             let open = open_accounts(tx)?;
             Ok(ids.into_iter().filter_map(|id| open.get(&id).map(|request| (id, *request))).collect())
@@ -41,7 +42,7 @@ impl Store {
 
     /// Returns the open requests of the policy whose card was tried to be posted, and does not stand as far as is
     /// known.
-    pub async fn unposted(&self, policy: &str) -> Result<Vec<i64>, StoreError> {
+    pub async fn unposted(&self, policy: &str) -> Result<Vec<RequestId>, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| unposted(tx, &policy)).await
     }
@@ -49,9 +50,9 @@ impl Store {
     /// Of these accounts those that other requests ask about, or have asked about since this one, and which.
     pub async fn asked_since(
         &self,
-        request: i64,
+        request: RequestId,
         ids: Vec<AccountId>,
-    ) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+    ) -> Result<BTreeMap<AccountId, RequestId>, StoreError> {
         self.read(move |tx| {
             let since = asked_since(tx, request)?;
             Ok(ids.into_iter().filter_map(|id| since.get(&id).map(|request| (id, *request))).collect())
@@ -84,8 +85,8 @@ impl Store {
     /// denied: which it was, and the decision.
     pub async fn denied_before(
         &self,
-        request: i64,
-    ) -> Result<BTreeMap<AccountId, (i64, Decision)>, StoreError> {
+        request: RequestId,
+    ) -> Result<BTreeMap<AccountId, (RequestId, Decision)>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT mine.account_id AS account, past.id AS id, past.state_json AS state_json
                        FROM candidate AS mine
@@ -99,7 +100,7 @@ impl Store {
                 Ok((AccountId(account), (cells.get("id")?, cells.json("state_json")?)))
             })?;
             // The last one counts.
-            let last: BTreeMap<AccountId, (i64, RequestState)> = rows.into_iter().collect();
+            let last: BTreeMap<AccountId, (RequestId, RequestState)> = rows.into_iter().collect();
             let denied = last.into_iter().filter_map(|(account, (id, state))| {
                 let RequestState::Denied { decision } = state else { return None };
                 Some((account, (id, decision)))
@@ -129,7 +130,7 @@ impl Store {
 
 /// Returns the requests of the policy that wait for a decision and whose card could not be posted each time it was
 /// tried.
-fn unposted(tx: &dyn Tx, policy: &str) -> Result<Vec<i64>, StoreError> {
+fn unposted(tx: &dyn Tx, policy: &str) -> Result<Vec<RequestId>, StoreError> {
     let sql = "SELECT request.id FROM request
                JOIN message ON message.key = 'request:' || request.id || ':card'
                WHERE request.policy = ?1 AND request.state IN ('preview', 'held', 'pending')
@@ -139,7 +140,7 @@ fn unposted(tx: &dyn Tx, policy: &str) -> Result<Vec<i64>, StoreError> {
 }
 
 /// All accounts that an open request holds.
-pub(super) fn open_accounts(tx: &dyn Tx) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+pub(super) fn open_accounts(tx: &dyn Tx) -> Result<BTreeMap<AccountId, RequestId>, StoreError> {
     let sql = "SELECT account_id, request FROM candidate WHERE state IN ('proposed', 'due')";
     let rows = tx.all(sql, params![], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.into_iter().collect())
@@ -147,7 +148,10 @@ pub(super) fn open_accounts(tx: &dyn Tx) -> Result<BTreeMap<AccountId, i64>, Sto
 
 /// The accounts that other requests ask about, or have asked about since this one, and the last of those. Previews ask
 /// nobody.
-pub(super) fn asked_since(tx: &dyn Tx, request: i64) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+pub(super) fn asked_since(
+    tx: &dyn Tx,
+    request: RequestId,
+) -> Result<BTreeMap<AccountId, RequestId>, StoreError> {
     let sql = "SELECT candidate.account_id, max(candidate.request) FROM candidate
                JOIN request ON request.id = candidate.request
                WHERE (request.id > ?1 AND request.state NOT IN ('preview', 'went_live'))

@@ -52,7 +52,7 @@ impl Store {
             let completed = tx.all(COMPLETED, params![], decode_completed)?;
             let retried = completed.iter().filter(|one| one.at >= retried_since);
             // No request has the number 0.
-            let retried: Vec<_> = retried.map(|one| one.request).chain([0]).map(Value::Integer).collect();
+            let retried: Vec<_> = retried.map(|one| one.request.0).chain([0]).map(Value::Integer).collect();
             let live = format!(
                 "SELECT min(audit_event.seq) FROM request
                  JOIN audit_event ON audit_event.request = request.id OR audit_event.sweep = request.sweep

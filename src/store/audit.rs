@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
+use crate::domain::ids::{RequestId, SweepId};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};
@@ -25,11 +27,11 @@ const VERIFY_CHUNK: u32 = 2000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditContext {
     /// The policy's name.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// The sweep's id.
-    pub sweep: Option<i64>,
+    pub sweep: Option<SweepId>,
     /// The request's id.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The fingerprint of the rule by which it was swept and asked.
     pub rule: Option<String>,
 }
@@ -37,7 +39,7 @@ pub struct AuditContext {
 impl AuditContext {
     /// The context of an event about this policy, and no sweep or request of it.
     pub fn of_policy(policy: &str) -> AuditContext {
-        AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+        AuditContext { policy: Some(policy.into()), ..AuditContext::default() }
     }
 
     /// The context of an event about this request.

@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
+use crate::domain::policy::PolicyName;
 use crate::domain::provider::ProviderName;
 
 use super::StoreError;
-use super::tx::{FromValue, Row, Tx, Unfit, Value};
+use super::tx::{FromValue, Row, ToValue, Tx, Unfit, Value};
 
 /// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
 pub(super) fn time_text(at: DateTime<Utc>) -> String {
@@ -24,6 +25,18 @@ impl FromValue<'_> for DateTime<Utc> {
             .ok()
             .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
             .ok_or("not a time as this program writes it")
+    }
+}
+
+impl FromValue<'_> for PolicyName {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        <&str>::from_value(value).map(PolicyName::from)
+    }
+}
+
+impl ToValue for PolicyName {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(self)
     }
 }
 
@@ -64,7 +77,7 @@ pub(super) fn readable<T>(
 }
 
 /// The id of a row of which nothing else is asked.
-pub(super) fn id(row: &Row<'_>) -> Result<i64, StoreError> {
+pub(super) fn id<T: for<'v> FromValue<'v>>(row: &Row<'_>) -> Result<T, StoreError> {
     row.get(0)
 }
 

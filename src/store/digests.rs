@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::domain::digest::{Owed, Tally};
+use crate::domain::policy::PolicyName;
 use crate::domain::sweep::slot_key;
 
 use super::codec::{self, Cells, time_text};
@@ -19,7 +20,7 @@ pub struct DigestRow {
     /// Never reused.
     pub id: i64,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Where the time that it tells of begins.
     pub since: DateTime<Utc>,
     /// Where it ends.
@@ -33,7 +34,7 @@ impl Store {
         let known = {
             let (policy, slot) = (policy.clone(), slot.clone());
             let sql = "SELECT id FROM digest WHERE policy = ?1 AND slot = ?2";
-            self.read(move |tx| tx.first(sql, params![policy, slot], codec::id)).await?
+            self.read(move |tx| tx.first(sql, params![policy, slot], |_| Ok(()))).await?
         };
         if known.is_some() {
             return Ok(());

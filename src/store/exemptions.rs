@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
+use crate::domain::policy::PolicyName;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -81,7 +82,7 @@ impl Store {
     /// The exemptions of the policies that have not ended, the next to end first.
     pub async fn open_exemptions(
         &self,
-        policies: Vec<String>,
+        policies: Vec<PolicyName>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| {
@@ -255,7 +256,7 @@ pub(super) fn in_force(
 ) -> Result<bool, StoreError> {
     let sql =
         format!("SELECT id FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {BEGUN} AND {OPEN}");
-    Ok(tx.first(&sql, params![policy, time_text(now), account.0], codec::id)?.is_some())
+    Ok(tx.first(&sql, params![policy, time_text(now), account.0], |_| Ok(()))?.is_some())
 }
 
 fn set_end(

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::CandidateState;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::request::{self, Became, Request, RequestState, list_hash};
 use crate::domain::snapshot::CandidateSnapshot;
@@ -46,7 +47,7 @@ pub struct FinishedSweep {
     /// The accounts that are left out because their profile has an approver's e-mail address.
     pub by_email: Vec<Subject>,
     /// Requests whose card can't be posted: this sweep asks instead of them.
-    pub instead_of: Vec<i64>,
+    pub instead_of: Vec<RequestId>,
     /// When it ended.
     pub at: DateTime<Utc>,
 }
@@ -55,7 +56,7 @@ pub struct FinishedSweep {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     /// The request that asks, if there is one.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// The counts, with accounts that another request took meanwhile counted as waiting.
     pub counts: Counts,
     /// The verdict; one that asks becomes `NoCandidates` when other requests took all accounts meanwhile.
@@ -67,7 +68,7 @@ pub struct Finished {
 impl Store {
     /// Records the end of a sweep and makes its request. A sweep that had ended before is left as it is, and what was
     /// recorded then is returned; one that failed is [`StoreError::Invalid`].
-    pub async fn finish_sweep(&self, sweep: i64, end: FinishedSweep) -> Result<Finished, StoreError> {
+    pub async fn finish_sweep(&self, sweep: SweepId, end: FinishedSweep) -> Result<Finished, StoreError> {
         self.write(move |tx| {
             let sweep = sweeps::need(tx, sweep)?;
             match &sweep.state {
@@ -177,9 +178,9 @@ fn ask(
     end: &FinishedSweep,
     state: RequestState,
     each: &CandidateState,
-) -> Result<i64, StoreError> {
+) -> Result<RequestId, StoreError> {
     let request = Request {
-        id: 0,
+        id: RequestId(0),
         sweep: sweep.id,
         policy: sweep.policy.clone(),
         rule: sweep.rule.clone(),

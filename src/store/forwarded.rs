@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::{AuditEvent, Behind};
+use crate::domain::ids::SweepId;
 
 use super::audit::decode;
 use super::codec::{self, Cells};
@@ -47,7 +48,7 @@ impl Store {
 
     /// Returns what the channel knows of this sweep: nothing yet, so that there is something to wait for (`None`); what
     /// it is to know (`true`); or nothing for good, because its card never stood.
-    pub async fn sweep_delivered(&self, sweep: i64) -> Result<Option<bool>, StoreError> {
+    pub async fn sweep_delivered(&self, sweep: SweepId) -> Result<Option<bool>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT CASE
                            WHEN sweep.state = 'started' OR message.due_at IS NOT NULL THEN NULL

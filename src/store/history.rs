@@ -11,6 +11,8 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent};
+use crate::domain::ids::RequestId;
+use crate::domain::policy::PolicyName;
 
 use super::codec::time_text;
 use super::tx::{ToValue, Tx, Value, hints, marks, params};
@@ -23,13 +25,13 @@ pub const ACCOUNTS_MAX: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Only events of these policies: those that the person may see. `None`: all, and those of no policy too.
-    pub visible: Option<Vec<String>>,
+    pub visible: Option<Vec<PolicyName>>,
     /// The policy.
     pub policy: Option<String>,
     /// About one of these accounts, at most [`ACCOUNTS_MAX`]; see [`Store::audited_accounts`].
     pub accounts: Vec<AccountId>,
     /// The request.
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
     /// One of these actions.
     pub actions: Vec<Action>,
     /// By the person with this id in the chat system.
@@ -78,7 +80,7 @@ impl Store {
     pub async fn audited_accounts(
         &self,
         part: &str,
-        visible: Option<Vec<String>>,
+        visible: Option<Vec<PolicyName>>,
     ) -> Result<Vec<AccountId>, StoreError> {
         let part = part.to_owned();
         self.read(move |tx| {
@@ -162,7 +164,8 @@ struct Branch<'a> {
 fn find(tx: &dyn Tx, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = query.clone();
     if let Some(visible) = &query.visible
-        && (visible.is_empty() || query.policy.as_ref().is_some_and(|policy| !visible.contains(policy)))
+        && (visible.is_empty()
+            || query.policy.as_deref().is_some_and(|policy| !visible.iter().any(|name| *name == *policy)))
     {
         return Ok(Vec::new());
     }
@@ -195,7 +198,7 @@ fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
     }
     let policies: Vec<Option<&str>> = match (&query.policy, &query.visible) {
         (Some(policy), _) => vec![Some(policy)],
-        (None, Some(visible)) => visible.iter().map(|policy| Some(policy.as_str())).collect(),
+        (None, Some(visible)) => visible.iter().map(|policy| Some(&**policy)).collect(),
         (None, None) => vec![None],
     };
     let actions: Vec<Option<Action>> = match query.actions.as_slice() {
@@ -228,7 +231,7 @@ fn walk(
     let (since, until) = (query.since.map(time_text), query.until.map(time_text));
     let conditions = [
         ("account_id =", branch.account.map(|account| account.0.to_value())),
-        ("request =", query.request.map(Value::Integer)),
+        ("request =", query.request.as_ref().map(ToValue::to_value)),
         ("by_id =", query.by.as_deref().map(Value::Text)),
         ("policy =", branch.policy.or(query.policy.as_deref()).map(Value::Text)),
         ("action =", branch.action.map(|action| Value::Text(action.word()))),

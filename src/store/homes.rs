@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::{Action, AuditEvent};
+use crate::domain::policy::PolicyName;
 
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Value, marks, params};
@@ -73,7 +74,7 @@ impl Store {
         let user = user.to_owned();
         let known = "SELECT asked FROM home WHERE user_id = ?1";
         let person = user.clone();
-        if self.read(move |tx| tx.first(known, params![person], codec::id)).await?.is_none() {
+        if self.read(move |tx| tx.first(known, params![person], |_| Ok(()))).await?.is_none() {
             return Ok(false);
         }
         let sql = "UPDATE home SET asked = asked + 1 WHERE user_id = ?1";
@@ -131,7 +132,7 @@ impl Store {
     /// The latest decisions of people in these policies, newest first.
     pub async fn recent_decisions(
         &self,
-        policies: Vec<String>,
+        policies: Vec<PolicyName>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| {

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::codec::Cells;
 use super::tx::{Row, Tx, params};
 use super::{OpenError, Store, StoreError, sqlite};
+use crate::domain::ids::{RequestId, SweepId};
 
 impl Store {
     /// Opens the file to look at its rows, also one that the bot works with, or that it would refuse.
@@ -59,8 +60,8 @@ records! {
         actor: Json,
         action: String,
         policy: Option<String>,
-        sweep: Option<i64>,
-        request: Option<i64>,
+        sweep: Option<SweepId>,
+        request: Option<RequestId>,
         account_id: Option<String>,
         login: Option<String>,
         detail: Json,
@@ -74,14 +75,14 @@ records! {
     }
     /// The sweeps.
     sweep as SweepRecord by sweeps(id) {
-        id: i64,
+        id: SweepId,
         policy: String,
         slot: String,
         state: String,
     }
     /// The requests.
     request as RequestRecord by requests(id) {
-        id: i64,
+        id: RequestId,
         policy: String,
         rule: Json,
         deadline: Option<DateTime<Utc>>,
@@ -94,7 +95,7 @@ records! {
     }
     /// The accounts of the requests.
     candidate as CandidateRecord by candidates(request position) {
-        request: i64,
+        request: RequestId,
         position: u32,
         account_id: String,
         login: String,
@@ -140,7 +141,7 @@ records! {
     }
     /// What people chose so far in the review dialog.
     review as ReviewRecord by reviews(request person) {
-        request: i64,
+        request: RequestId,
         person: String,
         draft: Json,
     }
@@ -172,7 +173,7 @@ records! {
     /// Which database this is: one row.
     lineage as LineageRecord by lineage(one) {
         id: String,
-        last_request: i64,
+        last_request: RequestId,
         stopped: Option<Json>,
     }
 }

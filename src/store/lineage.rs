@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ids::RequestId;
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{self, Decision};
 
 use super::audit::{self, AuditContext};
@@ -26,9 +28,9 @@ pub struct ResumedDatabase {
     /// Why the database was stopped.
     pub stop: Stop,
     /// Requests of the earlier epoch that were open or being executed.
-    pub superseded: Vec<i64>,
+    pub superseded: Vec<RequestId>,
     /// Policies for which a fresh sweep has started.
-    pub swept: Vec<String>,
+    pub swept: Vec<PolicyName>,
 }
 
 impl Store {
@@ -158,7 +160,7 @@ fn resume(
     restorations::supersede(tx, by.at)?;
     // People know the requests of the lost part by their numbers.
     if let Some(last) = stop.requests(&before.database.id).last() {
-        tx.ids_from("request", *last)?;
+        tx.ids_from("request", last.0)?;
     }
     let sql = "UPDATE lineage SET epoch = ?1, epoch_began = ?2, acknowledged = ?3, last_request = ?4,
                    last_restoration = ?5, stopped = NULL";
@@ -183,18 +185,19 @@ fn supersede(
     tx: &dyn Tx,
     finished: &BTreeSet<String>,
     by: &Decision,
-) -> Result<(Vec<i64>, BTreeSet<String>), StoreError> {
+) -> Result<(Vec<RequestId>, BTreeSet<PolicyName>), StoreError> {
     let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')";
     let completed = codec::readable(tx, request_rows::COMPLETED, params![], request_rows::decode_completed)?;
     let half_retried = completed.into_iter().filter(|one| one.waits_for_second).map(|one| one.request);
-    let open: BTreeSet<i64> = tx.all(open, params![], codec::id)?.into_iter().chain(half_retried).collect();
+    let open: BTreeSet<RequestId> =
+        tx.all(open, params![], codec::id)?.into_iter().chain(half_retried).collect();
     let (mut superseded, mut policies) = (Vec::new(), BTreeSet::new());
     for id in open {
         let (request, candidates) = match request_rows::need(tx, id) {
             Ok(whole) => whole,
             Err(error @ StoreError::BadRow { .. }) => {
                 // Its number says that it is not executed either.
-                tracing::error!(request = id, %error, "can't end a request that can't be read");
+                tracing::error!(request = id.0, %error, "can't end a request that can't be read");
                 continue;
             }
             Err(error) => return Err(error),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ids::RequestId;
 use crate::domain::request::{self, Request};
 
 use super::codec::{Cells, time_text};
@@ -66,7 +67,7 @@ pub struct CardStands {
     /// What it was rendered from.
     pub rendered: String,
     /// The request that it shows.
-    pub request: i64,
+    pub request: RequestId,
 }
 
 impl Store {

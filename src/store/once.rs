@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
+use crate::domain::ids::SweepId;
 
 /// What a message that is said once is about, with the id of its row. What it says is made when it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +21,9 @@ pub enum Notice {
     /// A suspension before which somebody was seen after all.
     Missed(i64),
     /// How a sweep ended.
-    Sweep(i64),
+    Sweep(SweepId),
     /// A sweep that has not ended when it should have. No row waits for this: it is found by the clock.
-    LateSweep(i64),
+    LateSweep(SweepId),
     /// How a restoration ended.
     Restoration(i64),
 }
@@ -41,8 +42,8 @@ impl Notice {
             Notice::ExemptionsEnd(id) => ("exemptions_end", id, format!("exemptions:{id}:ending")),
             Notice::Drift(id) => ("drift", id, format!("drift:{id}")),
             Notice::Missed(id) => ("missed", id, format!("missed:{id}")),
-            Notice::Sweep(id) => ("sweep", id, format!("sweep:{id}:notice")),
-            Notice::LateSweep(id) => ("late_sweep", id, format!("sweep:{id}:late")),
+            Notice::Sweep(id) => ("sweep", id.0, format!("sweep:{id}:notice")),
+            Notice::LateSweep(id) => ("late_sweep", id.0, format!("sweep:{id}:late")),
             Notice::Restoration(id) => ("restoration", id, format!("restoration:{id}")),
         }
     }
@@ -50,13 +51,13 @@ impl Notice {
     fn decode(row: &Row<'_>) -> Result<Notice, StoreError> {
         let cells = Cells::of(row, "message", "key")?;
         let (kind, subject): (String, i64) = (cells.get("kind")?, cells.get("subject")?);
-        let kinds = [
+        let kinds: [fn(i64) -> Notice; 7] = [
             Notice::Pause,
             Notice::Digest,
             Notice::ExemptionsEnd,
             Notice::Drift,
             Notice::Missed,
-            Notice::Sweep,
+            |id| Notice::Sweep(SweepId(id)),
             Notice::Restoration,
         ];
         let mut notices = kinds.into_iter().map(|of| of(subject));

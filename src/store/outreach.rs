@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::domain::audit::{Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
+use crate::domain::ids::RequestId;
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::template::OutreachRole;
 
@@ -18,7 +20,7 @@ const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id"
 
 impl Store {
     /// The requests of these policies that wait for a decision and whose card stands, oldest first.
-    pub async fn waiting_requests(&self, policies: Vec<String>) -> Result<Vec<i64>, StoreError> {
+    pub async fn waiting_requests(&self, policies: Vec<PolicyName>) -> Result<Vec<RequestId>, StoreError> {
         self.read(move |tx| {
             if policies.is_empty() {
                 return Ok(Vec::new());
@@ -38,7 +40,7 @@ impl Store {
     /// All questions of the request, oldest first.
     pub async fn ask_people(
         &self,
-        request: i64,
+        request: RequestId,
         roles: Vec<OutreachRole>,
     ) -> Result<Vec<OutreachQuestion>, StoreError> {
         let before = self.questions(request).await?;
@@ -63,7 +65,7 @@ impl Store {
     }
 
     /// The questions about the accounts of a request, oldest first.
-    pub async fn questions(&self, request: i64) -> Result<Vec<OutreachQuestion>, StoreError> {
+    pub async fn questions(&self, request: RequestId) -> Result<Vec<OutreachQuestion>, StoreError> {
         self.read(move |tx| tx.all(OF_REQUEST, params![request], decode)).await
     }
 
@@ -136,7 +138,7 @@ fn note_refused(
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }
 
-fn insert(tx: &dyn Tx, request: i64, account: &Subject, role: OutreachRole) -> Result<(), StoreError> {
+fn insert(tx: &dyn Tx, request: RequestId, account: &Subject, role: OutreachRole) -> Result<(), StoreError> {
     tx.run(
         "INSERT INTO question (request, account_id, login, role, state, state_json)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (request, account_id, role) DO NOTHING",

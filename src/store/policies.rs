@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::Person;
-use crate::domain::policy::Rule;
+use crate::domain::policy::{PolicyName, Rule};
 use crate::domain::request::Decision;
 
 use super::codec::{Cells, json_text, time_text};
@@ -21,7 +21,7 @@ pub struct KnownPolicy {
 
 impl Store {
     /// The names of all policies that ever ran, in no order.
-    pub async fn known_policies(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn known_policies(&self) -> Result<Vec<PolicyName>, StoreError> {
         self.read(|tx| tx.all("SELECT name FROM policy", params![], |row| row.get(0))).await
     }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
+use crate::domain::ids::RequestId;
 use crate::domain::lineage::Lineage;
 use crate::domain::request::{self, Input, Refusal, Request, Verb};
 
@@ -50,7 +51,7 @@ impl Store {
     pub async fn receive(
         &self,
         key: &str,
-        request: Option<i64>,
+        request: Option<RequestId>,
         user_id: &str,
         received_at: DateTime<Utc>,
     ) -> Result<Receipt, StoreError> {
@@ -64,7 +65,7 @@ impl Store {
     pub async fn decide(
         &self,
         key: &str,
-        request: i64,
+        request: RequestId,
         input: Input,
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
@@ -76,7 +77,7 @@ impl Store {
     pub async fn decide_unrecorded(
         &self,
         key: &str,
-        request: i64,
+        request: RequestId,
         input: Input,
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
@@ -86,7 +87,7 @@ impl Store {
     async fn decide_noting(
         &self,
         key: &str,
-        request: i64,
+        request: RequestId,
         input: Input,
         now: DateTime<Utc>,
         lack_of_right: bool,
@@ -130,7 +131,7 @@ impl Store {
 
     /// Expires the requests whose deadline has passed, except while an input that came in time is being decided.
     /// Returns those that expired.
-    pub async fn expire_due(&self, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+    pub async fn expire_due(&self, now: DateTime<Utc>) -> Result<Vec<RequestId>, StoreError> {
         self.write(move |tx| expire_due(tx, now)).await
     }
 }
@@ -144,7 +145,7 @@ struct ReceiptRow {
 pub(super) fn receive(
     tx: &dyn Tx,
     key: &str,
-    request: Option<i64>,
+    request: Option<RequestId>,
     user_id: &str,
     received_at: DateTime<Utc>,
 ) -> Result<Receipt, StoreError> {
@@ -162,7 +163,7 @@ fn decide(
     tx: &dyn Tx,
     (lineage, stops): (&Lineage, &Stops),
     key: &str,
-    request: i64,
+    request: RequestId,
     input: Input,
     now: DateTime<Utc>,
     record_lack_of_right: bool,
@@ -249,7 +250,7 @@ pub(super) fn settle_once(
     Ok(true)
 }
 
-fn expire_due(tx: &dyn Tx, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+fn expire_due(tx: &dyn Tx, now: DateTime<Utc>) -> Result<Vec<RequestId>, StoreError> {
     // A request with a click on its way: in time, not settled, and not so old that a crash must have lost it.
     let due = "SELECT id FROM request
                WHERE state IN ('preview', 'held', 'pending') AND deadline <= ?1
@@ -263,7 +264,7 @@ fn expire_due(tx: &dyn Tx, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
         let (request, candidates) = match request_rows::need(tx, id) {
             Ok(whole) => whole,
             Err(error @ StoreError::BadRow { .. }) => {
-                tracing::error!(request = id, %error, "can't expire a request that can't be read");
+                tracing::error!(request = id.0, %error, "can't expire a request that can't be read");
                 continue;
             }
             Err(error) => return Err(error),

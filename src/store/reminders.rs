@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::domain::audit::{Action, Draft};
+use crate::domain::ids::RequestId;
 use crate::domain::reminders::{Kind, Reminder};
 
 use super::audit::{self, AuditContext};
@@ -16,7 +17,7 @@ impl Store {
     /// that a restart looks for it.
     pub async fn begin_nudge(
         &self,
-        request: i64,
+        request: RequestId,
         nudge: Reminder,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
@@ -42,7 +43,7 @@ impl Store {
     }
 
     /// What was begun and is not known to have been told.
-    pub async fn begun_nudges(&self, request: i64) -> Result<Vec<Reminder>, StoreError> {
+    pub async fn begun_nudges(&self, request: RequestId) -> Result<Vec<Reminder>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT stage FROM nudge WHERE request = ?1 AND told_at IS NULL ORDER BY stage";
             let stages = tx.all(sql, params![request], |row| row.get::<String>(0))?;
@@ -52,7 +53,7 @@ impl Store {
     }
 
     /// It was never told, and is not to be any more.
-    pub async fn forget_nudge(&self, request: i64, nudge: Reminder) -> Result<(), StoreError> {
+    pub async fn forget_nudge(&self, request: RequestId, nudge: Reminder) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "DELETE FROM nudge WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
             tx.run(sql, params![request, nudge.stage()]).map(drop)
@@ -63,7 +64,7 @@ impl Store {
     /// It was told to these people and user groups. A second time changes nothing.
     pub async fn nudge_told(
         &self,
-        request: i64,
+        request: RequestId,
         nudge: Reminder,
         to: Vec<String>,
         now: DateTime<Utc>,
@@ -87,7 +88,7 @@ impl Store {
 }
 
 /// Whether it was told; `None` if it has not been begun.
-fn told(tx: &dyn Tx, request: i64, stage: &str) -> Result<Option<bool>, StoreError> {
+fn told(tx: &dyn Tx, request: RequestId, stage: &str) -> Result<Option<bool>, StoreError> {
     let sql =
         "SELECT CASE WHEN told_at IS NULL THEN 0 ELSE 1 END FROM nudge WHERE request = ?1 AND stage = ?2";
     tx.first(sql, params![request, stage], |row| row.get(0))

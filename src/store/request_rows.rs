@@ -7,6 +7,7 @@ use crate::domain::account::AccountId;
 use crate::domain::attempt::{Sessions, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Rule;
 use crate::domain::provider::ProviderName;
 use crate::domain::request::{Request, RequestState, list_hash, proof};
@@ -27,34 +28,38 @@ pub(super) const COMPLETED: &str = "SELECT id, state_json FROM request WHERE sta
 
 /// How a request was carried out.
 pub(super) struct Completed {
-    pub(super) request: i64,
+    pub(super) request: RequestId,
     /// When its last outcome was known.
     pub(super) at: DateTime<Utc>,
     /// Whether somebody wants to try again and waits for a second person.
     pub(super) waits_for_second: bool,
 }
 
-pub(super) fn load(tx: &dyn Tx, id: i64) -> Result<Option<Whole>, StoreError> {
+pub(super) fn load(tx: &dyn Tx, id: RequestId) -> Result<Option<Whole>, StoreError> {
     Ok(load_where(tx, "id = ?1", params![id])?.pop())
 }
 
 /// The request that a change needs.
-pub(super) fn need(tx: &dyn Tx, id: i64) -> Result<Whole, StoreError> {
+pub(super) fn need(tx: &dyn Tx, id: RequestId) -> Result<Whole, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
-pub(super) fn load_alone(tx: &dyn Tx, id: i64) -> Result<Option<Request>, StoreError> {
+pub(super) fn load_alone(tx: &dyn Tx, id: RequestId) -> Result<Option<Request>, StoreError> {
     tx.first("SELECT * FROM request WHERE id = ?1", params![id], decode)
 }
 
 /// The request that a change needs, without its list.
-pub(super) fn need_alone(tx: &dyn Tx, id: i64) -> Result<Request, StoreError> {
+pub(super) fn need_alone(tx: &dyn Tx, id: RequestId) -> Result<Request, StoreError> {
     load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
 /// One account of a request that a change needs: a caller that works through a long list does not read all of it each
 /// time.
-pub(super) fn need_one(tx: &dyn Tx, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
+pub(super) fn need_one(
+    tx: &dyn Tx,
+    request: RequestId,
+    position: u32,
+) -> Result<(Request, Candidate), StoreError> {
     let request = need_alone(tx, request)?;
     let sql =
         "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 AND position = ?2";
@@ -116,7 +121,7 @@ pub(super) fn unproven(
     };
     if let Some(why) = unproven {
         tracing::error!(
-            request = request.id,
+            request = request.id.0,
             position = candidate.position,
             account = candidate.shown.id.0,
             ?why,
@@ -145,7 +150,7 @@ pub(super) fn has(
         return Ok(true);
     }
     tracing::error!(
-        request = request.id,
+        request = request.id.0,
         position = candidate.position,
         without = action,
         "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this row, so nothing is done for \
@@ -163,7 +168,7 @@ pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, Stor
     }
 }
 
-fn unfit(request: i64) -> StoreError {
+fn unfit(request: RequestId) -> StoreError {
     let why = "a candidate is open for a decision that the request does not have".to_owned();
     StoreError::BadRow { table: "request", id: request.to_string(), why }
 }
@@ -187,20 +192,20 @@ fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
 }
 
 /// Whether the channel has been told all that there is to tell of the request.
-pub(super) fn is_told(tx: &dyn Tx, id: i64) -> Result<bool, StoreError> {
+pub(super) fn is_told(tx: &dyn Tx, id: RequestId) -> Result<bool, StoreError> {
     let told = tx.first("SELECT told FROM request WHERE id = ?1", params![id], |row| row.get::<bool>(0))?;
     Ok(told.unwrap_or_default())
 }
 
 /// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that a
 /// caller that is just showing the card as it was before does not take it for told.
-pub(super) fn card_changes(tx: &dyn Tx, id: i64) -> Result<(), StoreError> {
+pub(super) fn card_changes(tx: &dyn Tx, id: RequestId) -> Result<(), StoreError> {
     tx.run("UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", params![id]).map(drop)
 }
 
 pub(super) fn set_candidate(
     tx: &dyn Tx,
-    request: i64,
+    request: RequestId,
     position: u32,
     state: &CandidateState,
 ) -> Result<(), StoreError> {
@@ -211,7 +216,7 @@ pub(super) fn set_candidate(
     if changed == 1 { Ok(()) } else { Err(no_candidate(request, position)) }
 }
 
-fn no_candidate(request: i64, position: u32) -> StoreError {
+fn no_candidate(request: RequestId, position: u32) -> StoreError {
     StoreError::Missing { table: "candidate", id: format!("{request}/{position}") }
 }
 

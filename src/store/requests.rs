@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::attempt::{self, Dropped, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Skip, SuspensionStep};
+use crate::domain::ids::{RequestId, SweepId};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::{self, Became, Request, RequestState, Transition};
 use crate::domain::snapshot::CandidateSnapshot;
 
@@ -20,9 +22,9 @@ use super::{Store, StoreError, exemptions, pause_rows, policies, reviews, watche
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenQuestion {
     /// Which.
-    pub request: i64,
+    pub request: RequestId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Since when.
     pub created_at: DateTime<Utc>,
     /// Until when, once its card stands.
@@ -31,32 +33,32 @@ pub struct OpenQuestion {
 
 impl Store {
     /// The request with this id.
-    pub async fn request(&self, id: i64) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
+    pub async fn request(&self, id: RequestId) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
         self.read(move |tx| load(tx, id)).await
     }
 
     /// The request with this id, without its list.
-    pub async fn request_alone(&self, id: i64) -> Result<Option<Request>, StoreError> {
+    pub async fn request_alone(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
         self.read(move |tx| load_alone(tx, id)).await
     }
 
     /// The request that this sweep made, if it made one.
     pub async fn request_of_sweep(
         &self,
-        sweep: i64,
+        sweep: SweepId,
     ) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
         self.read(move |tx| Ok(load_where(tx, "sweep = ?1", params![sweep])?.pop())).await
     }
 
     /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
     /// the ids, so that a row that can't be read is an error only for the caller that reads it.
-    pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
+    pub async fn live_requests(&self) -> Result<Vec<RequestId>, StoreError> {
         self.read(|tx| tx.all("SELECT id FROM request WHERE told = 0 ORDER BY id", params![], codec::id))
             .await
     }
 
     /// The requests that were carried out at or after `since`, oldest first.
-    pub async fn completed_since(&self, since: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+    pub async fn completed_since(&self, since: DateTime<Utc>) -> Result<Vec<RequestId>, StoreError> {
         self.read(move |tx| {
             let completed = codec::readable(tx, COMPLETED, params![], decode_completed)?;
             Ok(completed.into_iter().filter(|one| one.at >= since).map(|one| one.request).collect())
@@ -93,21 +95,21 @@ impl Store {
     }
 
     /// All of the request has been told in this version of it. `false`: it has changed since, and stays live.
-    pub async fn request_told(&self, id: i64, version: i64) -> Result<bool, StoreError> {
+    pub async fn request_told(&self, id: RequestId, version: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET told = 1 WHERE id = ?1 AND version = ?2";
         self.write(move |tx| Ok(tx.run(sql, params![id, version])? == 1)).await
     }
 
     /// What there is to tell of the request belongs into another channel from now on. `false`: there is nothing left to
     /// tell, and it stays where it was told.
-    pub async fn move_request(&self, id: i64, channel: String) -> Result<bool, StoreError> {
+    pub async fn move_request(&self, id: RequestId, channel: String) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET channel = ?2, version = version + 1 WHERE id = ?1 AND told = 0";
         self.write(move |tx| Ok(tx.run(sql, params![id, channel])? == 1)).await
     }
 
     /// Takes the step that `step` decides on, looking at the request as it is inside the transaction. The request
     /// after it, or `None` if there is no step to take. A step that goes live also makes the rule the policy's.
-    pub async fn transition<F>(&self, id: i64, step: F) -> Result<Option<Request>, StoreError>
+    pub async fn transition<F>(&self, id: RequestId, step: F) -> Result<Option<Request>, StoreError>
     where
         F: FnOnce(&Request, &[Candidate]) -> Option<Transition> + Send + 'static,
     {
@@ -127,7 +129,7 @@ impl Store {
     /// - the audit trail does not bear out the approval that the row claims.
     pub async fn step_candidate(
         &self,
-        request: i64,
+        request: RequestId,
         position: u32,
         step: SuspensionStep,
         now: DateTime<Utc>,
@@ -170,7 +172,7 @@ impl Store {
     /// be done.
     pub async fn step_sessions(
         &self,
-        request: i64,
+        request: RequestId,
         position: u32,
         step: attempt::AttemptStep<Dropped>,
         now: DateTime<Utc>,
@@ -196,7 +198,7 @@ impl Store {
     }
 
     /// The repeated request found nothing to ask; somebody may ask again.
-    pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
+    pub async fn not_asked_again(&self, id: RequestId) -> Result<(), StoreError> {
         self.write(move |tx| asked_anew(tx, Some(id), None)).await
     }
 }
@@ -207,7 +209,7 @@ pub(super) fn insert(
     request: &Request,
     list: &[CandidateSnapshot],
     each: &CandidateState,
-) -> Result<i64, StoreError> {
+) -> Result<RequestId, StoreError> {
     let id = tx.insert(
         "INSERT INTO request (sweep, policy, provider, channel, rule, list_hash, swept_by, created_at,
                               answer_within_s, state, state_json, approvals_needed)
@@ -280,7 +282,7 @@ pub(super) fn apply(tx: &dyn Tx, request: &Request, transition: Transition) -> R
 /// A sweep that asked again about an ended request came to this, or to nothing at all if it failed.
 pub(super) fn asked_anew(
     tx: &dyn Tx,
-    asks_again: Option<i64>,
+    asks_again: Option<RequestId>,
     became: Option<Became>,
 ) -> Result<(), StoreError> {
     let Some(id) = asks_again else { return Ok(()) };

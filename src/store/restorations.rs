@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
+use crate::domain::ids::RequestId;
+use crate::domain::policy::PolicyName;
 use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};
@@ -92,7 +94,7 @@ impl Store {
     }
 
     /// The restorations of accounts that were suspended for this request, oldest first.
-    pub async fn restorations_for(&self, request: i64) -> Result<Vec<Restoration>, StoreError> {
+    pub async fn restorations_for(&self, request: RequestId) -> Result<Vec<Restoration>, StoreError> {
         let sql = "SELECT * FROM restoration WHERE request = ?1 ORDER BY id";
         self.read(move |tx| tx.all(sql, params![request], decode)).await
     }
@@ -119,7 +121,7 @@ impl Store {
     }
 
     /// The latest request for which we suspended the account, with its policy, if we ever did.
-    pub async fn suspended_for(&self, id: &AccountId) -> Result<Option<(i64, String)>, StoreError> {
+    pub async fn suspended_for(&self, id: &AccountId) -> Result<Option<(RequestId, PolicyName)>, StoreError> {
         let id = id.clone();
         self.read(move |tx| {
             let sql = "SELECT request.id, request.policy FROM candidate JOIN request ON request.id = candidate.request

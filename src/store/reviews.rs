@@ -2,6 +2,7 @@
 
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::Draft;
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text};
@@ -21,7 +22,7 @@ pub struct Reviewed {
 
 impl Store {
     /// What a person chose so far. `None`: there is no such request.
-    pub async fn review(&self, request: i64, person: &str) -> Result<Option<Reviewed>, StoreError> {
+    pub async fn review(&self, request: RequestId, person: &str) -> Result<Option<Reviewed>, StoreError> {
         let person = person.to_owned();
         self.read(move |tx| look(tx, request, &person)).await
     }
@@ -30,7 +31,7 @@ impl Store {
     /// Nothing is written if it makes nothing of it, or if the request awaits no decision any more. As it is then.
     pub async fn change_review<F>(
         &self,
-        request: i64,
+        request: RequestId,
         person: &str,
         change: F,
     ) -> Result<Option<Reviewed>, StoreError>
@@ -57,7 +58,7 @@ impl Store {
     }
 }
 
-fn look(tx: &dyn Tx, request: i64, person: &str) -> Result<Option<Reviewed>, StoreError> {
+fn look(tx: &dyn Tx, request: RequestId, person: &str) -> Result<Option<Reviewed>, StoreError> {
     let Some((request, candidates)) = request_rows::load(tx, request)? else { return Ok(None) };
     let sql = "SELECT draft, request || '/' || person AS key FROM review WHERE request = ?1 AND person = ?2";
     let draft =
@@ -66,6 +67,6 @@ fn look(tx: &dyn Tx, request: i64, person: &str) -> Result<Option<Reviewed>, Sto
 }
 
 /// Forgets the drafts of a request that has ended.
-pub(super) fn forget(tx: &dyn Tx, request: i64) -> Result<(), StoreError> {
+pub(super) fn forget(tx: &dyn Tx, request: RequestId) -> Result<(), StoreError> {
     tx.run("DELETE FROM review WHERE request = ?1", params![request]).map(drop)
 }

@@ -45,6 +45,6 @@ impl Stops {
     /// Returns the stop of this policy, as the pause that it will be: without a number yet.
     pub(super) fn of(&self, policy: &str) -> Option<Pause> {
         let began = self.lock().get(policy)?.by.clone();
-        Some(Pause { id: 0, policy: policy.to_owned(), began, ended: None })
+        Some(Pause { id: 0, policy: policy.into(), began, ended: None })
     }
 }

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::domain::audit::{Action, Draft, Subject};
+use crate::domain::ids::SweepId;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::policy::Rule;
+use crate::domain::policy::{PolicyName, Rule};
 use crate::domain::sweep::Trigger;
 
 use super::audit::{self, AuditContext};
@@ -19,7 +20,7 @@ use super::{Notice, Store, StoreError, once, pause_rows, policies, requests, wat
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewSweep {
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// What makes it the only one: [`crate::domain::sweep::slot_key`] of a slot, or the key of a person's input. One that
     /// takes the place of what a wrong clock began names that too.
     pub slot: String,
@@ -35,7 +36,7 @@ pub struct NewSweep {
 #[derive(Clone, Debug, PartialEq)]
 pub enum StartedSweep {
     /// It was; this is its id.
-    New(i64),
+    New(SweepId),
     /// The slot has had its sweep already: this one.
     Exists(Box<SweepRow>),
     /// The policy is paused: nothing was written.
@@ -86,9 +87,9 @@ impl SweepState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepRow {
     /// Never reused.
-    pub id: i64,
+    pub id: SweepId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// See [`NewSweep::slot`].
     pub slot: String,
     /// Why it ran.
@@ -111,19 +112,19 @@ impl Store {
     }
 
     /// The sweep with this id.
-    pub async fn sweep(&self, id: i64) -> Result<Option<SweepRow>, StoreError> {
+    pub async fn sweep(&self, id: SweepId) -> Result<Option<SweepRow>, StoreError> {
         self.read(move |tx| load(tx, id)).await
     }
 
     /// The accounts that a sweep left out because their profile has an approver's e-mail address.
-    pub async fn left_out_by_email(&self, sweep: i64) -> Result<Vec<Subject>, StoreError> {
+    pub async fn left_out_by_email(&self, sweep: SweepId) -> Result<Vec<Subject>, StoreError> {
         let sql = "SELECT id, by_email FROM sweep WHERE id = ?1";
         let decode = |row: &Row<'_>| Cells::of(row, "sweep", "id")?.json_or_null("by_email");
         Ok(self.read(move |tx| tx.first(sql, params![sweep], decode)).await?.flatten().unwrap_or_default())
     }
 
     /// The ids of sweeps without an end, oldest first: a crash left them, or they run now.
-    pub async fn unfinished_sweeps(&self) -> Result<Vec<i64>, StoreError> {
+    pub async fn unfinished_sweeps(&self) -> Result<Vec<SweepId>, StoreError> {
         let sql = "SELECT id FROM sweep WHERE state = 'started' ORDER BY id";
         self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
@@ -143,7 +144,7 @@ impl Store {
         let (policy, slot) = (policy.to_owned(), slot.to_owned());
         self.read(move |tx| {
             let sql = "SELECT id FROM sweep WHERE policy = ?1 AND slot = ?2";
-            Ok(tx.first(sql, params![policy, slot], codec::id)?.is_some())
+            Ok(tx.first(sql, params![policy, slot], |_| Ok(()))?.is_some())
         })
         .await
     }
@@ -165,7 +166,7 @@ impl Store {
     }
 
     /// The sweep came to nothing. `false`: it had ended before, and nothing is changed.
-    pub async fn fail_sweep(&self, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn fail_sweep(&self, id: SweepId, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let error = error.to_owned();
         self.write(move |tx| fail(tx, id, &error, now)).await
     }
@@ -181,12 +182,12 @@ pub(super) fn context(sweep: &SweepRow) -> AuditContext {
     }
 }
 
-pub(super) fn load(tx: &dyn Tx, id: i64) -> Result<Option<SweepRow>, StoreError> {
+pub(super) fn load(tx: &dyn Tx, id: SweepId) -> Result<Option<SweepRow>, StoreError> {
     tx.first("SELECT * FROM sweep WHERE id = ?1", params![id], decode)
 }
 
 /// The sweep that a change needs.
-pub(super) fn need(tx: &dyn Tx, id: i64) -> Result<SweepRow, StoreError> {
+pub(super) fn need(tx: &dyn Tx, id: SweepId) -> Result<SweepRow, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "sweep", id: id.to_string() })
 }
 
@@ -223,7 +224,7 @@ pub(super) fn start(tx: &dyn Tx, stops: &Stops, new: &NewSweep) -> Result<Starte
     Ok(StartedSweep::New(id))
 }
 
-fn fail(tx: &dyn Tx, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+fn fail(tx: &dyn Tx, id: SweepId, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let sweep = need(tx, id)?;
     if sweep.state != SweepState::Started {
         return Ok(false);

@@ -7,6 +7,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::domain::ids::{RequestId, SweepId};
+
 use super::StoreError;
 
 /// One state of the database, and the changes on their way into it.
@@ -64,7 +66,10 @@ impl dyn Tx + '_ {
     }
 
     /// Adds a row by an `INSERT` that ends with `RETURNING id`, and returns its id.
-    pub(super) fn insert(&self, sql: &str, params: &[Value<'_>]) -> Result<i64, StoreError> {
+    pub(super) fn insert<Id>(&self, sql: &str, params: &[Value<'_>]) -> Result<Id, StoreError>
+    where
+        Id: for<'v> FromValue<'v>,
+    {
         let id = self.first(sql, params, |row| row.get(0))?;
         id.ok_or_else(|| StoreError::engine("a row was added, and has no id"))
     }
@@ -224,6 +229,24 @@ impl<T: ToValue> ToValue for Option<T> {
         self.as_ref().map_or(Value::Null, ToValue::to_value)
     }
 }
+
+/// Reads and writes the number of a row as the plain number.
+macro_rules! plain_numbers {
+    ($($id:ident),+) => { $(
+        impl FromValue<'_> for $id {
+            fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+                i64::from_value(value).map($id)
+            }
+        }
+
+        impl ToValue for $id {
+            fn to_value(&self) -> Value<'_> {
+                Value::Integer(self.0)
+            }
+        }
+    )+ };
+}
+plain_numbers!(RequestId, SweepId);
 
 /// The parameters of a statement, in the order of their numbers.
 macro_rules! params {

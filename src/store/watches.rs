@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, DriftStep, End, Ours, Seen, Watch};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 use crate::domain::snapshot::CandidateSnapshot;
 use crate::domain::undated::Sight;
@@ -27,7 +28,7 @@ const BAD_ROW_WAIT: Duration = Duration::hours(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drifted {
     /// The policy that had suspended it.
-    pub policy: String,
+    pub policy: PolicyName,
     /// Its watch, which has ended.
     pub watch: Watch,
     /// Who brought it back, and when.
@@ -40,7 +41,7 @@ impl Store {
         let policy = policy.to_owned();
         self.read(move |tx| {
             let sql = "SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 LIMIT 1";
-            Ok(tx.first(sql, params![policy, time_text(now)], codec::id)?.is_some())
+            Ok(tx.first(sql, params![policy, time_text(now)], |_| Ok(()))?.is_some())
         })
         .await
     }

@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::authz::Authz;
 use crate::domain::assess::{Assessment, Evidence};
 use crate::domain::audit::Subject;
+use crate::domain::ids::SweepId;
 use crate::domain::plan::{Guard, Verdict};
 use crate::domain::policy::Policy;
 use crate::domain::request::shown;
@@ -40,7 +41,7 @@ pub struct Sweeper {
     outbox: Arc<Outbox>,
     requests: Arc<Requests>,
     /// How often a temporary fault stopped a sweep, and when it starts again.
-    stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
+    stopped_sweeps: Mutex<BTreeMap<SweepId, (u32, DateTime<Utc>)>>,
     surveys: Arc<Surveys>,
 }
 
@@ -63,7 +64,7 @@ impl Sweeper {
         for policy in &self.s.policies {
             if let Err(error) = self.start_owed_sweep(policy).await {
                 tracing::error!(
-                    policy = policy.name,
+                    policy = &*policy.name,
                     error = format!("{error:#}"),
                     "can't start what is owed"
                 );
@@ -96,7 +97,7 @@ impl Sweeper {
         loop {
             match self.s.store.start_sweep(sweep.clone()).await? {
                 StartedSweep::New(id) => {
-                    tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+                    tracing::info!(policy = &*policy.name, sweep = id.0, %slot, "sweep started");
                     return Ok(());
                 }
                 // Each has a key of its own, so this ends with the last of them.
@@ -131,7 +132,7 @@ impl Sweeper {
     }
 
     /// Runs a started sweep to its end, whatever that is. One that is to start again says when.
-    pub(crate) async fn run_sweep(self: &Arc<Self>, id: i64) -> Option<DateTime<Utc>> {
+    pub(crate) async fn run_sweep(self: &Arc<Self>, id: SweepId) -> Option<DateTime<Utc>> {
         if let Some(at) = self.sweep_waits(id) {
             return Some(at);
         }
@@ -144,18 +145,18 @@ impl Sweeper {
         let (first, longest) = TRY_AGAIN_AFTER;
         *at = self.s.clock.now() + backoff::doubled(first, *times, longest);
         *times += 1;
-        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it starts again");
+        tracing::warn!(sweep = id.0, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it starts again");
         Some(*at)
     }
 
     /// Until when a sweep that was stopped does not start again. A clock that was put back delays nothing.
-    fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
+    fn sweep_waits(&self, id: SweepId) -> Option<DateTime<Utc>> {
         let at = crate::services::lock(&self.stopped_sweeps).get(&id).map(|(_, at)| *at);
         backoff::until_within(at, TRY_AGAIN_AFTER.1, self.s.clock.now())
     }
 
     /// An error leaves the sweep as it was.
-    async fn try_sweep(self: &Arc<Self>, id: i64) -> anyhow::Result<()> {
+    async fn try_sweep(self: &Arc<Self>, id: SweepId) -> anyhow::Result<()> {
         let Some(sweep) = self.s.store.sweep(id).await? else {
             return Ok(());
         };
@@ -170,7 +171,12 @@ impl Sweeper {
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::error!(sweep = id, policy = sweep.policy, error, "sweep failed; nothing was done");
+                tracing::error!(
+                    sweep = id.0,
+                    policy = &*sweep.policy,
+                    error,
+                    "sweep failed; nothing was done"
+                );
                 self.s.store.fail_sweep(id, &error, self.s.clock.now()).await?;
             }
         }
@@ -193,7 +199,7 @@ impl Sweeper {
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.s.store.finish_sweep(sweep.id, finished).await?;
-        tracing::info!(sweep = sweep.id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
+        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request = result.request.map(|id| id.0), counts = ?result.counts, "sweep finished");
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Assessment, Standing, assess, needs_second_look, settled};
 use crate::domain::audit::Subject;
 use crate::domain::exemption::Granted;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::plan::{Assessed, Counts, Past, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, SecondLook, known};
@@ -40,13 +41,13 @@ pub enum KeepMode {
 /// What our own records say of the accounts of a listing.
 struct Records {
     sightings: BTreeMap<AccountId, Memory>,
-    waiting: BTreeMap<AccountId, i64>,
+    waiting: BTreeMap<AccountId, RequestId>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
     /// Of those whose status has no date.
     sights: BTreeMap<AccountId, Sight>,
     past: Past,
-    unposted: Vec<i64>,
+    unposted: Vec<RequestId>,
 }
 
 /// Why accounts could not be read.
@@ -350,7 +351,11 @@ async fn confirm(
 
 impl Sweeper {
     /// Surveys for a sweep, or waits for the survey that is under way. Dropping this leaves it under way.
-    pub(crate) async fn survey_for(self: &Arc<Self>, sweep: i64, policy: Policy) -> anyhow::Result<Survey> {
+    pub(crate) async fn survey_for(
+        self: &Arc<Self>,
+        sweep: SweepId,
+        policy: Policy,
+    ) -> anyhow::Result<Survey> {
         let result = self.survey_under_way(sweep, policy);
         let mut result = result.lock().await;
         let ended = (&mut *result).await;
@@ -365,7 +370,7 @@ impl Sweeper {
         }
     }
 
-    fn survey_under_way(self: &Arc<Self>, sweep: i64, policy: Policy) -> Outcome {
+    fn survey_under_way(self: &Arc<Self>, sweep: SweepId, policy: Policy) -> Outcome {
         let mut running = lock(&self.surveys.running);
         if let Some(other) = running.get(&sweep) {
             if other.policy == policy {

@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::audit::Subject;
+use crate::domain::ids::{RequestId, SweepId};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::identity::IdentityError;
@@ -20,7 +21,7 @@ use crate::services::lock;
 /// The surveys under way, which one workflow hands to the next.
 #[derive(Default)]
 pub struct Surveys {
-    pub(super) running: Mutex<BTreeMap<i64, Running>>,
+    pub(super) running: Mutex<BTreeMap<SweepId, Running>>,
     pub(super) tasks: TaskTracker,
     /// The listings under way.
     pub(crate) listings: Arc<Listings>,
@@ -38,7 +39,7 @@ pub(super) struct Running {
 
 impl Surveys {
     /// Ends the survey of a sweep, if there is one: nobody will ask for its result.
-    pub(crate) fn end(&self, sweep: i64) {
+    pub(crate) fn end(&self, sweep: SweepId) {
         if let Some(running) = lock(&self.running).remove(&sweep) {
             running.abort.abort();
         }
@@ -68,5 +69,5 @@ pub struct Survey {
     /// says whose they are.
     pub by_email: Vec<Subject>,
     /// The open requests whose cards could not be posted, so that their accounts are proposed here.
-    pub unposted: Vec<i64>,
+    pub unposted: Vec<RequestId>,
 }

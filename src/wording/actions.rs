@@ -6,6 +6,7 @@
 
 use crate::chat::{Button, MenuItem};
 use crate::domain::draft::{Change, Sort};
+use crate::domain::ids::RequestId;
 use crate::domain::outreach::OutreachAnswer;
 
 /// Defines an enum of what has a word of its own on the wire, with the list of all of it.
@@ -103,7 +104,7 @@ pub enum ButtonAction {
         /// What.
         what: RequestAction,
         /// The request.
-        request: i64,
+        request: RequestId,
         /// The hash of the list that the person sees.
         list_hash: String,
     },
@@ -112,7 +113,7 @@ pub enum ButtonAction {
         /// The button that was pressed.
         turn: PageTurn,
         /// The request.
-        request: i64,
+        request: RequestId,
         /// The page, from 0.
         page: usize,
     },
@@ -145,7 +146,7 @@ pub struct RowEntry {
     /// What it does.
     pub what: RowAction,
     /// The request.
-    pub request: i64,
+    pub request: RequestId,
     /// The place in its list.
     pub position: u32,
     /// The hash of the list that the person sees.
@@ -489,7 +490,7 @@ pub enum Dialog {
     /// Denies a request.
     Deny {
         /// The request.
-        request: i64,
+        request: RequestId,
         /// The hash of the list that the person sees.
         list_hash: String,
     },
@@ -499,7 +500,7 @@ pub enum Dialog {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// The request.
-    pub request: i64,
+    pub request: RequestId,
     /// The hash of the list that the person sees.
     pub list_hash: String,
     /// The draft's generation.
@@ -510,7 +511,7 @@ pub struct Memory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The request.
-    pub request: i64,
+    pub request: RequestId,
     /// The hash of the list that the person sees.
     pub list_hash: String,
     /// The place in it.

@@ -7,6 +7,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Standing};
 use crate::domain::audit::{Action, Actor, AuditEvent, Behind};
 use crate::domain::exemption::Granted;
+use crate::domain::ids::RequestId;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
@@ -111,7 +112,7 @@ pub fn status(version: &str, policies: &[PolicyStatus], health: &Health, now: Da
 }
 
 pub(crate) fn policy_line(status: &PolicyStatus, now: DateTime<Utc>) -> Text {
-    let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
+    let mut text = Text::default().with(Span::Bold(status.policy.name.to_string()));
     if status.policy.preview_first && !status.live {
         text = text.then(" (not live yet: the next sweep is a preview)");
     }
@@ -267,7 +268,7 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>, te
         }
     };
     let title =
-        Text::plain("A sweep of ").with(Span::Code(policy.name.clone())).then(" now ").and(verdict).then(
+        Text::plain("A sweep of ").with(Span::Code(policy.name.to_string())).then(" now ").and(verdict).then(
             format!(" {} checked; nothing was posted or changed.", accounts(counts.population as usize)),
         );
     // Proposed accounts come first, then those left alone for a reason, then the active.
@@ -317,7 +318,7 @@ pub struct Why<'a> {
     /// The answer.
     pub assessment: &'a Assessment,
     /// The open request that asks about it.
-    pub waiting_in: Option<i64>,
+    pub waiting_in: Option<RequestId>,
     /// When the next sweep runs.
     pub next_slot: Option<DateTime<Utc>>,
     /// Every exemption that the person who asks may know of, newest first.

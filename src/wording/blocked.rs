@@ -38,7 +38,7 @@ pub fn to_admin(about: &About<'_>) -> Card {
 
 fn said(about: &About<'_>) -> Text {
     Text::default()
-        .with(Span::Code(about.request.policy.clone()))
+        .with(Span::Code(about.request.policy.to_string()))
         .then(": the suspensions of ")
         .and(linked(about.request, about.card))
         .then(format!(" have stopped, with {} left: ", accounts(about.left)))
@@ -52,7 +52,7 @@ fn said(about: &About<'_>) -> Text {
 pub fn goes_on(request: &Request, card: Option<&MessageRef>) -> Card {
     spoken(
         Text::default()
-            .with(Span::Code(request.policy.clone()))
+            .with(Span::Code(request.policy.to_string()))
             .then(": the problem is fixed, and the suspensions of ")
             .and(linked(request, card))
             .then(" continue."),

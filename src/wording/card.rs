@@ -108,7 +108,7 @@ fn title(view: &CardView) -> String {
 
 fn question(view: &CardView) -> Text {
     let text = Text::plain("Policy ")
-        .with(Span::Code(view.request.policy.clone()))
+        .with(Span::Code(view.request.policy.to_string()))
         .then(": ")
         .and(rule_in_words(&view.request.rule))
         .then(format!(". {} found among {}.", accounts(view.candidates.len()), view.counts.population));

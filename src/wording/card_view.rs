@@ -10,6 +10,7 @@ use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::deciders::Deciders;
 use crate::domain::exemption::Granted;
+use crate::domain::ids::RequestId;
 use crate::domain::outreach::OutreachQuestion;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
@@ -98,7 +99,7 @@ pub fn review_button(request: &Request) -> Button {
 #[derive(Clone, Debug, Default)]
 pub struct Before {
     /// The last request that proposed the account before, if that was denied, and the decision.
-    pub denied: BTreeMap<AccountId, (i64, Decision)>,
+    pub denied: BTreeMap<AccountId, (RequestId, Decision)>,
     /// The exemptions that are in force.
     pub exempted: BTreeMap<AccountId, Granted>,
 }

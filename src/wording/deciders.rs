@@ -62,7 +62,7 @@ pub fn to_admin(request: &Request, card: Option<&MessageRef>, lack: Lack, unable
     let text = Text::default()
         .with(link)
         .then(" of ")
-        .with(Span::Code(request.policy.clone()))
+        .with(Span::Code(request.policy.to_string()))
         .then(format!(" can't be decided now: {}.", lack_in_words(lack)));
     spoken(reasons(text, unable).then(
         " Invite the approvers to the channel, or have others named in the configuration. \

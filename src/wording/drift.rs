@@ -9,6 +9,7 @@ use crate::domain::account::{AccountStatus, Changer};
 use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{Back, Watch};
+use crate::domain::ids::RequestId;
 use crate::domain::missed::Missed;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
@@ -26,10 +27,10 @@ const NAMED_MAX: usize = 20;
 pub fn in_channel(
     policy: &Policy,
     found: &[Drifted],
-    cards: &BTreeMap<i64, MessageRef>,
+    cards: &BTreeMap<RequestId, MessageRef>,
     terms: Terms,
 ) -> Card {
-    let mut summary = Text::default().with(Span::Code(policy.name.clone())).then(": ");
+    let mut summary = Text::default().with(Span::Code(policy.name.to_string())).then(": ");
     summary = match found {
         [one] => summary.and(told(one, terms)),
         _ => summary.then(format!(
@@ -137,7 +138,7 @@ fn by(back: &Back) -> Option<Text> {
     }
 }
 
-fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {
+fn place(one: &Drifted, cards: &BTreeMap<RequestId, MessageRef>) -> Text {
     let request = one.watch.request;
     let label = format!("request {request}");
     let text = Text::plain("Suspended ").with(Span::Time(one.watch.suspended_at)).then(" in ");

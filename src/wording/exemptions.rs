@@ -6,6 +6,7 @@ use crate::chat::{Block, Card, ChatWord, MessageRef, Span, Text};
 use crate::domain::account::Account;
 use crate::domain::attempt::{Attempt, RetryState};
 use crate::domain::exemption::{End, Granted, Refusal};
+use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::identity::Terms;
@@ -13,7 +14,7 @@ use crate::wording::layout::{LINES_MAX, list as listed, spoken};
 use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
 
 /// The answer to a granted exemption.
-pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
+pub fn exempted(granted: &Granted, waiting_in: Option<RequestId>, now: DateTime<Utc>) -> Card {
     let mut text = Text::default().login_as_name(&granted.account.login);
     text = if granted.has_begun(now) {
         text.then(" is exempt until ")
@@ -23,7 +24,7 @@ pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) 
     text = text
         .with(Span::Time(last_moment(granted.ends_at)))
         .then(" under policy ")
-        .with(Span::Code(granted.policy.clone()))
+        .with(Span::Code(granted.policy.to_string()))
         .then(format!(" (exemption {}). You own it; the channel is notified before it ends.", granted.id));
     if let Some(request) = waiting_in {
         text = text.then(format!(
@@ -43,7 +44,7 @@ pub fn without_an_end(mut card: Card) -> Card {
 pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
     let text = account_who(account);
     let text = if lifted.is_empty() {
-        text.then(" has no exemption under policy ").with(Span::Code(policy.name.clone())).then(
+        text.then(" has no exemption under policy ").with(Span::Code(policy.name.to_string())).then(
             " that a person granted, so nothing was changed. Exemptions by login, group or attribute are in the \
              configuration.",
         )
@@ -97,7 +98,7 @@ pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
 pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
     let (verb, count) = if batch.len() == 1 { ("ends", "1 exemption") } else { ("end", "") };
     let count = if count.is_empty() { exempt_accounts(batch.len()) } else { count.to_owned() };
-    let policy = batch.first().map(|granted| granted.policy.clone()).unwrap_or_default();
+    let policy = batch.first().map(|granted| granted.policy.to_string()).unwrap_or_default();
     let summary = Text::default().with(Span::Code(policy)).then(format!(
         ": {count} {verb} soon. After that the next sweep judges the {} like any other.",
         if batch.len() == 1 { "account" } else { "accounts" }
@@ -180,7 +181,7 @@ pub fn restoration(
     let (provider, console) = (terms.name, terms.console);
     let wish = &restoration.wish;
     let whom = who(&wish.name, &wish.account.login);
-    let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
+    let text = Text::default().with(Span::Code(wish.policy.to_string())).then(": ").and(whom);
     let text = match &restoration.state {
         RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),

@@ -263,7 +263,7 @@ pub fn report(report: &Report) -> Card {
 }
 
 fn report_title(report: &Report) -> Text {
-    Text::plain("Report on ").with(Span::Code(report.policy.clone())).then(format!(", {}", days(report)))
+    Text::plain("Report on ").with(Span::Code(report.policy.to_string())).then(format!(", {}", days(report)))
 }
 
 /// Returns "3 accounts suspended, 1 restored. Median time to a decision: 2 hours."

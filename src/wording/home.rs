@@ -91,7 +91,7 @@ fn rights(view: &HomeView) -> Text {
             (false, true) => "an admin of ",
             (false, false) => "a viewer of ",
         };
-        text = text.then(format!("{joint}{role}")).with(Span::Code(status.policy.name.clone()));
+        text = text.then(format!("{joint}{role}")).with(Span::Code(status.policy.name.to_string()));
     }
     text.then(".")
 }
@@ -107,7 +107,7 @@ fn buttons(status: &PolicyStatus, principal: &Principal) -> Vec<Button> {
         no: "Go back".into(),
     };
     let about = Some(format!("Sweep {name} now"));
-    let sweep = ButtonAction::Sweep { policy: name.clone() };
+    let sweep = ButtonAction::Sweep { policy: name.to_string() };
     let mut buttons = vec![Button { confirm: Some(confirm), about, ..sweep.button("Sweep now") }];
     if principal.approver {
         let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
@@ -151,7 +151,7 @@ fn decision(event: &AuditEvent) -> Text {
         text = text.then(" ").login(&subject.login);
     }
     if let Some(policy) = &event.policy {
-        text = text.then(" (").with(Span::Code(policy.clone())).then(")");
+        text = text.then(" (").with(Span::Code(policy.to_string())).then(")");
     }
     text.then(", ").with(Span::Time(event.at))
 }

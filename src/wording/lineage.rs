@@ -1,10 +1,13 @@
 //! Says in words that a database is older than the channel.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, ChatWord, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::lineage::{DatabaseId, Lineage, Mismatch, Stop};
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 use crate::store::ResumedDatabase;
 use crate::wording::layout::spoken;
@@ -65,8 +68,8 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     text
 }
 
-fn some(all: &[String]) -> String {
-    let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+fn some<T: Borrow<str>>(all: &[T]) -> String {
+    let named = all[..all.len().min(NAMED_MAX)].join(", ");
     match all.len().saturating_sub(NAMED_MAX) {
         0 => named,
         more => format!("{named} and {more} more"),
@@ -95,7 +98,7 @@ pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
 }
 
 /// Returns the answer to the admin who resumed.
-pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
+pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[PolicyName]) -> Text {
     let requests: Vec<String> = done.superseded.iter().map(ToString::to_string).collect();
     let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
     text = if requests.is_empty() {
@@ -111,7 +114,8 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
         text = text.then(format!(" A new sweep asks again: {}.", some(&done.swept)));
     }
     for policy in paused.iter().take(NAMED_MAX) {
-        text = text.then(" ").with(Span::Code(policy.clone())).then(" is still paused. To resume it, run ");
+        text =
+            text.then(" ").with(Span::Code(policy.to_string())).then(" is still paused. To resume it, run ");
         text = text.command(format!("{RESUME} policy {policy}")).then(".");
     }
     if !missing.is_empty() {
@@ -124,7 +128,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
 /// Returns the card of a request whose database is stopped.
 pub fn superseded_card(request: &Request) -> Card {
     let text = Text::plain(format!("Request {} of policy ", request.id))
-        .with(Span::Code(request.policy.clone()))
+        .with(Span::Code(request.policy.to_string()))
         .then(
             ": my database was restored or replaced, so nothing on this list is executed. Once an admin runs ",
         )

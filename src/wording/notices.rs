@@ -23,7 +23,7 @@ pub fn ending(
     card: &MessageRef,
     chain: Option<(i64, &str)>,
 ) -> Option<Card> {
-    let policy = Span::Code(request.policy.clone());
+    let policy = Span::Code(request.policy.to_string());
     let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
     let text = match &request.state {
         RequestState::Preview
@@ -223,7 +223,7 @@ pub fn unanswered(
     let text = text
         .with(link)
         .then(" of ")
-        .with(Span::Code(request.policy.clone()))
+        .with(Span::Code(request.policy.to_string()))
         .then(format!(" about {}{still}", accounts(open)))
         .and(waits_for);
     let text = match request.deadline {

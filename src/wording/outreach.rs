@@ -53,7 +53,7 @@ pub fn message(message: &Message) -> Card {
         }
     }
     let decide = Text::plain("Your answer goes to the approvers of ")
-        .with(Span::Code(message.request.policy.clone()))
+        .with(Span::Code(message.request.policy.to_string()))
         .then(", who decide.");
     blocks.push(Block::Context(decide));
     Card { summary: summary(message), blocks }
@@ -89,7 +89,7 @@ fn filled_in(message: &Message) -> Text {
     message.wording.0.iter().fold(Text::default(), |text, piece| match piece {
         Piece::Words(words) => text.then(words.clone()),
         Piece::Field(Field::Name) => text.with(Span::Name(message.name.to_owned())),
-        Piece::Field(Field::Policy) => text.with(Span::Code(message.request.policy.clone())),
+        Piece::Field(Field::Policy) => text.with(Span::Code(message.request.policy.to_string())),
         Piece::Field(Field::Deadline) => match message.request.deadline {
             Some(deadline) => text.with(Span::Time(deadline)),
             None => text.then("the deadline"),
@@ -193,7 +193,7 @@ pub fn thanks(request: &Request, answer: OutreachAnswer) -> Text {
     let text = Text::plain("Thank you. Recorded: ")
         .then(words(answer))
         .then(". The approvers of ")
-        .with(Span::Code(request.policy.clone()))
+        .with(Span::Code(request.policy.to_string()))
         .then(" see your answer and decide");
     match request.deadline {
         Some(deadline) => text.then("; they have until ").with(Span::Time(deadline)).then("."),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, Span, Text};
 use crate::domain::pause::Pause;
+use crate::domain::policy::PolicyName;
 use crate::domain::request::Decision;
 use crate::wording::layout::spoken;
 use crate::wording::mention;
@@ -25,7 +26,7 @@ pub fn in_force(pause: &Pause) -> Text {
 /// The message in the channel when a policy was paused.
 pub fn began(pause: &Pause) -> Card {
     let text = Text::default()
-        .with(Span::Code(pause.policy.clone()))
+        .with(Span::Code(pause.policy.to_string()))
         .then(" is paused by ")
         .and(by(&pause.began))
         .then(
@@ -39,7 +40,7 @@ pub fn began(pause: &Pause) -> Card {
 /// The message in the channel when it goes on.
 pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
     let text = Text::default()
-        .with(Span::Code(pause.policy.clone()))
+        .with(Span::Code(pause.policy.to_string()))
         .then(" was resumed by ")
         .and(by(by_whom))
         .then(" It was paused ")
@@ -51,7 +52,7 @@ pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
 /// The message in the channel in place of a sweep: a pause that is forgotten is a door left open.
 pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     let text = Text::default()
-        .with(Span::Code(pause.policy.clone()))
+        .with(Span::Code(pause.policy.to_string()))
         .then(": the sweep of ")
         .with(Span::Time(slot))
         .then(" did not run, because the policy is paused. It was paused by ")
@@ -71,9 +72,9 @@ pub enum Missed {
 }
 
 /// Names what was missed, before anything else: a person who stops everything must not take it for stopped.
-fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
+fn missed(missed: &[(PolicyName, Missed)], verb: &str) -> Text {
     missed.iter().fold(Text::default(), |text, (policy, why)| {
-        let text = text.with(Span::Code(policy.clone())).then(format!(" was NOT {verb}d: "));
+        let text = text.with(Span::Code(policy.to_string())).then(format!(" was NOT {verb}d: "));
         let text = match why {
             Missed::CantTell(why) => text
                 .then("I can't find out from ")
@@ -103,13 +104,13 @@ pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
 pub fn paused(
     new: &[Pause],
     before: &[Pause],
-    unwritten: &[(String, String)],
-    not: &[(String, Missed)],
+    unwritten: &[(PolicyName, String)],
+    not: &[(PolicyName, Missed)],
 ) -> Text {
     let mut text = missed(not, "pause");
     for (policy, why) in unwritten {
         text = text
-            .with(Span::Code(policy.clone()))
+            .with(Span::Code(policy.to_string()))
             .then(" is paused from now on, but I could not save that: ")
             .sentence(why)
             .then(
@@ -118,11 +119,12 @@ pub fn paused(
             );
     }
     for pause in new {
-        text = text.with(Span::Code(pause.policy.clone())).then(" is paused, and its channel is notified. ");
+        text =
+            text.with(Span::Code(pause.policy.to_string())).then(" is paused, and its channel is notified. ");
     }
     for pause in before {
         text = text
-            .with(Span::Code(pause.policy.clone()))
+            .with(Span::Code(pause.policy.to_string()))
             .then(" is already paused by ")
             .and(by(&pause.began))
             .then(" ");
@@ -137,13 +139,13 @@ pub fn paused(
 }
 
 /// Answers the admin who resumed policies: those that continue, and those that do not.
-pub fn resumed(pauses: &[Pause], not: &[(String, Missed)]) -> Text {
+pub fn resumed(pauses: &[Pause], not: &[(PolicyName, Missed)]) -> Text {
     let text = missed(not, "resume");
     match (pauses, not) {
         ([], []) => text.then("Nothing is paused, so nothing was changed."),
         ([], _) => text.then("Nothing was changed."),
         (_, _) => pauses.iter().fold(text, |text, pause| {
-            text.with(Span::Code(pause.policy.clone())).then(" is resumed, and its channel is notified. ")
+            text.with(Span::Code(pause.policy.to_string())).then(" is resumed, and its channel is notified. ")
         }),
     }
 }

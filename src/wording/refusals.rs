@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::chat::{Card, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
+use crate::domain::ids::RequestId;
 use crate::domain::person::Denied;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 use crate::identity::Terms;
@@ -166,7 +167,7 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
 }
 
 /// Accounts that a retry leaves as they are.
-pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> Text {
+pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<RequestId>) -> Text {
     let mut text = Text::plain(format!("{} not retried.", counted(left, "account is", "accounts are")));
     if held > 0 {
         let named: Vec<String> = requests.iter().map(ToString::to_string).collect();
@@ -283,7 +284,7 @@ pub fn account_gone(terms: Terms) -> Text {
 }
 
 /// Returns the reason that is recorded for a person kept by one click.
-pub fn kept_on_card(request: i64) -> String {
+pub fn kept_on_card(request: RequestId) -> String {
     format!("kept on the card of request {request}")
 }
 
@@ -368,7 +369,7 @@ pub fn which_policy(names: &[&str]) -> Text {
 }
 
 /// Answers the person who withdrew a request.
-pub fn withdrawn(request: i64) -> Text {
+pub fn withdrawn(request: RequestId) -> Text {
     Text::plain(format!(
         "Request {request} is withdrawn, and nobody on it is suspended. The channel is notified."
     ))

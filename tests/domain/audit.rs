@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Subject};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use serde_json::json;
 
 use super::fixture::{now, person};
@@ -14,8 +15,8 @@ fn event() -> AuditEvent {
         actor: Actor::Person(person("ann")),
         action: Action::Approved.word().into(),
         policy: Some("contractors".into()),
-        sweep: Some(3),
-        request: Some(7),
+        sweep: Some(SweepId(3)),
+        request: Some(RequestId(7)),
         subject: Some(Subject { id: AccountId("00u1".into()), login: "kim@x.example".into() }),
         detail: json!({ "zebra": 1, "ant": [1, 2], "mid": { "b": null, "a": true } }),
         prev_hash: GENESIS.into(),
@@ -43,10 +44,13 @@ fn any_changed_field_changes_the_hash() {
         ("action", |event| event.action = "denied".into()),
         ("policy", |event| event.policy = Some("Contractors".into())),
         ("no policy", |event| event.policy = None),
-        ("sweep", |event| event.sweep = Some(4)),
+        ("sweep", |event| event.sweep = Some(SweepId(4))),
         ("no sweep", |event| event.sweep = None),
         ("request", |event| event.request = None),
-        ("sweep and request swapped", |event| (event.sweep, event.request) = (event.request, event.sweep)),
+        ("sweep and request swapped", |event| {
+            (event.sweep, event.request) =
+                (event.request.map(|id| SweepId(id.0)), event.sweep.map(|id| RequestId(id.0)));
+        }),
         ("no subject", |event| event.subject = None),
         ("subject's id", |event| event.subject.as_mut().unwrap().id = AccountId("00u2".into())),
         ("subject's login", |event| event.subject.as_mut().unwrap().login.push('x')),

@@ -8,6 +8,7 @@ use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
     Back, DriftStep, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Watch, find, needs_log, step,
 };
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::provider::ProviderName;
 
 use crate::fixture::now;
@@ -23,7 +24,7 @@ fn month() -> Duration {
 fn watch() -> Watch {
     Watch {
         id: 1,
-        request: 7,
+        request: RequestId(7),
         provider: ProviderName::default(),
         account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
         name: "Kim".into(),

@@ -8,6 +8,7 @@ use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Pe
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::policy::AccountOwners;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{
@@ -294,7 +295,7 @@ fn a_wish_is_proven_by_its_own_event_of_the_trail_and_no_other() {
     let wish = restoration::Wish {
         policy: "contractors".into(),
         provider: ProviderName::default(),
-        request: Some(7),
+        request: Some(RequestId(7)),
         account: wish().account,
         name: "Kim".into(),
         by: wish().by,
@@ -308,7 +309,7 @@ fn a_wish_is_proven_by_its_own_event_of_the_trail_and_no_other() {
         action: asked.action.word().into(),
         policy: Some("contractors".into()),
         sweep: None,
-        request: Some(7),
+        request: Some(RequestId(7)),
         subject: asked.subject,
         detail: asked.detail,
         prev_hash: GENESIS.into(),

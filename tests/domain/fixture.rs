@@ -7,6 +7,7 @@ use inactive_contractors::domain::attempt::{Attempt, Confirmation};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Policy, Rule};
 use inactive_contractors::domain::provider::ProviderName;
@@ -164,8 +165,8 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
 /// A pending request for three accounts, made and posted at [`now`]: to be answered by the same time tomorrow.
 pub fn request(state: RequestState) -> Request {
     Request {
-        id: 7,
-        sweep: 3,
+        id: RequestId(7),
+        sweep: SweepId(3),
         policy: "contractors".into(),
         rule: rule(),
         channel: "C1".into(),

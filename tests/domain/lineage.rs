@@ -1,6 +1,7 @@
 //! What a message of the bot's own says about the file, and what it doesn't.
 
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::lineage::{
     DatabaseId, Head, Lineage, Mismatch, Sighting, Stop, Witness, acknowledge,
 };
@@ -31,7 +32,7 @@ fn lineage(epoch: i64) -> Lineage {
         epoch_began: (epoch > 1).then(|| at(0)),
         migrated: false,
         acknowledged: Vec::new(),
-        last_request: 0,
+        last_request: RequestId(0),
         last_restoration: 0,
         stopped: None,
     }
@@ -91,7 +92,7 @@ fn what_is_seen_twice_is_kept_once_and_the_next_epoch_follows_all_that_was_seen(
     assert!(stop.add(vec![seen("ours", 5, 70, 0), seen("theirs", 9, 99, 0)]));
     assert_eq!((stop.seen.len(), stop.last_event("ours")), (3, Some(70)));
     assert_eq!(stop.next_epoch(&lineage(2).database), 6);
-    assert_eq!(stop.requests("ours"), [60, 70].into());
+    assert_eq!(stop.requests("ours"), [60, 70].map(RequestId).into());
 }
 
 #[test]

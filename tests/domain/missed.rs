@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::drift::{FIRST_LOOK_AFTER, LOG_LAG_MAX, Watch};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::missed::{Checked, Missed, found, is_due, missed};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
@@ -14,7 +15,7 @@ use crate::fixture::{days, now, rule};
 fn watch() -> Watch {
     Watch {
         id: 1,
-        request: 7,
+        request: RequestId(7),
         provider: ProviderName::default(),
         account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
         name: "Kim".into(),

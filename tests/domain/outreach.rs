@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Person, Subject};
 use inactive_contractors::domain::candidate::CandidateState;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::outreach::{
     Answered, Asking, LOOKUPS_MAX, OutreachAnswer, OutreachQuestion, Refusal, answer, ask_at, is_own_address,
     look_up_again, manager_of,
@@ -17,7 +18,7 @@ fn question(role: OutreachRole) -> OutreachQuestion {
     let shown = candidate(0, CandidateState::Proposed).shown;
     OutreachQuestion {
         id: 1,
-        request: 7,
+        request: RequestId(7),
         account: Subject { id: shown.id, login: shown.login },
         role,
         state: Asking::Asked {

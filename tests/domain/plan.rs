@@ -2,6 +2,7 @@
 
 use inactive_contractors::domain::account::{Account, AccountStatus, NotSuspendable};
 use inactive_contractors::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use inactive_contractors::domain::policy::Policy;
 
@@ -92,8 +93,8 @@ fn each_answer_has_its_count_and_they_add_up_to_the_population() {
         (8, unknown()),
         (9, Assessment::OtherType(None)),
     ]);
-    all[0].waiting_in = Some(4);
-    all[9].waiting_in = Some(4);
+    all[0].waiting_in = Some(RequestId(4));
+    all[9].waiting_in = Some(RequestId(4));
     let Plan { counts, .. } = plan(&lenient(), all, Counts::default(), &live());
     let parts = [
         counts.candidates,
@@ -112,8 +113,10 @@ fn each_answer_has_its_count_and_they_add_up_to_the_population() {
 
 #[test]
 fn candidates_come_first_and_the_longest_idle_first_whatever_the_order_they_came_in() {
-    let waiting =
-        Assessed { waiting_in: Some(1), ..assessed("waiting", Assessment::Candidate(evidence(90))) };
+    let waiting = Assessed {
+        waiting_in: Some(RequestId(1)),
+        ..assessed("waiting", Assessment::Candidate(evidence(90)))
+    };
     let mut all = vec![
         assessed("other", Assessment::OtherType(None)),
         assessed("active", active()),
@@ -262,7 +265,7 @@ fn a_surge_over_the_recent_median_is_held_above_a_floor() {
     let past = Past { recent_candidates: vec![4, 4, 4], ..live() };
     let mut all = crowd(&[(13, candidate()), (100, active())]);
     for one in &mut all[..6] {
-        one.waiting_in = Some(1);
+        one.waiting_in = Some(RequestId(1));
     }
     assert_eq!(
         plan(&policy, all, Counts::default(), &past).verdict,
@@ -289,7 +292,7 @@ fn a_rule_that_is_not_live_yet_only_shows_its_list() {
 fn only_waiting_candidates_ask_nothing_new() {
     let mut all = crowd(&[(3, candidate())]);
     for one in &mut all {
-        one.waiting_in = Some(1);
+        one.waiting_in = Some(RequestId(1));
     }
     let plan = plan(&lenient(), all, Counts::default(), &live());
     assert_eq!(plan.verdict, Verdict::NoCandidates);

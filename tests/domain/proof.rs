@@ -2,6 +2,7 @@
 
 use inactive_contractors::domain::attempt::Unproven;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::request::proof::check;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, Retry};
 use serde_json::json;
@@ -34,8 +35,8 @@ fn event(seq: i64, action: Action) -> AuditEvent {
         actor,
         action: action.word().into(),
         policy: Some("contractors".into()),
-        sweep: Some(3),
-        request: Some(7),
+        sweep: Some(SweepId(3)),
+        request: Some(RequestId(7)),
         subject: Some(candidate(0, due(0)).subject()),
         detail: json!({ "list_hash": approved(None).list_hash }),
         prev_hash: GENESIS.into(),

@@ -62,7 +62,7 @@ fn the_last_listing_of_a_slice_counts_and_what_happened_adds_up() {
     let parts = cut.into_iter().zip(tallies).map(|((day, period), tally)| (day, period, tally));
     let listing = |at, contractors| Listing { at, contractors, inactive: 3 };
     let listings = [listing(at(10, 13, 9), 40), listing(at(10, 16, 9), 41), listing(at(10, 26, 0), 99)];
-    let report = Report::new("contractors", chrono_tz::UTC, period, step, parts.collect(), &listings);
+    let report = Report::new("contractors".into(), chrono_tz::UTC, period, step, parts.collect(), &listings);
     assert_eq!(
         (report.days.0.to_string(), report.days.1.to_string()),
         ("2026-10-12".into(), "2026-10-25".into())

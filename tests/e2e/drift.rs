@@ -2,6 +2,7 @@
 //! again for it.
 
 use chrono::Duration;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{Inspection, WatchRecord};
 
 use super::commands::assert_answer;
@@ -101,7 +102,10 @@ async fn an_hr_import_that_brings_somebody_back_is_told_and_audited() {
     };
     world.slack.wait_for("the same in the card's thread", in_thread).await;
     let found = drift_found(&world);
-    assert_eq!((found.len(), found[0].login.as_deref(), found[0].request), (1, Some(ADA), Some(1)));
+    assert_eq!(
+        (found.len(), found[0].login.as_deref(), found[0].request),
+        (1, Some(ADA), Some(RequestId(1)))
+    );
     assert_eq!(found[0].detail["changer"]["source"], "Workday <!channel>");
     assert_eq!((world.okta.status_of(ADA), world.okta.suspends(ADA)), (Status::Active, 1));
     world.nothing_else_is_wrong().await;

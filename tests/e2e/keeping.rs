@@ -10,6 +10,7 @@ use crate::fake::slack::{U_ADMIN, U_APPROVER};
 use crate::history::python;
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
+use inactive_contractors::domain::ids::RequestId;
 
 const ADA: &str = "ada@ext.example";
 
@@ -123,7 +124,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
-    world.until("all is told", |world| world.all_told(1)).await;
+    world.until("all is told", |world| world.all_told(RequestId(1))).await;
     let folder = world.database().with_file_name("archive");
     let to = folder.display().to_string();
     let tomorrow = (world.clock.now() + chrono::Duration::days(1)).date_naive().to_string();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::Inspection;
 
 use crate::crash::{a_minute_each, run_by_worlds_clock, spawn_by_worlds_clock};
@@ -136,12 +137,12 @@ fn judge(world: &World, kills: u64, tally: &Tally) {
             approved.insert(line.request);
         }
     }
-    let mut requests = BTreeMap::<String, Option<i64>>::new();
+    let mut requests = BTreeMap::<String, Option<RequestId>>::new();
     let messages = world.inspect().expect("the file is there").messages().expect("it can be read");
     for ts in &tally.acknowledged {
         let key = messages.iter().find(|message| message.ts.as_ref() == Some(ts)).map(|message| &message.key);
         let number = key.and_then(|key| key.strip_prefix("request:")?.split(':').next()?.parse().ok());
-        requests.insert(ts.clone(), Some(number.unwrap_or(-1)));
+        requests.insert(ts.clone(), Some(number.unwrap_or(RequestId(-1))));
     }
     let lost = requests.values().filter(|request| !decided.contains(*request)).count();
     let (mut suspended, mut doubled, mut wrong, mut missing) = (0, 0, 0, 0);

@@ -2,6 +2,7 @@
 
 use crate::fake::slack::{C_OPS, Fault, Message, S_APPROVERS, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
+use inactive_contractors::domain::ids::RequestId;
 
 use super::commands::ask;
 
@@ -73,7 +74,7 @@ async fn refused_for_now(world: &World, card: &Message, method: &str, fault: Fau
     let last = world.audit().pop().expect("there are events");
     let why = last.detail["why"].as_str().unwrap_or_default();
     assert!(why.starts_with("could not be identified"), "{what}: {why}");
-    assert_eq!(last.request, Some(1), "{what}");
+    assert_eq!(last.request, Some(RequestId(1)), "{what}");
     assert_eq!(super::strangers::state(world), before, "{what}");
 }
 

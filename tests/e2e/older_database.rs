@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{Inspection, Store};
 use serde_json::json;
 
@@ -256,8 +257,9 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
     world.start_bot().await;
     world.message("I have stopped").await;
     assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
-    let is_over =
-        |world: &World| world.count(Inspection::requests, |request| request.id == 1 && request.told) == 1;
+    let is_over = |world: &World| {
+        world.count(Inspection::requests, |request| request.id == RequestId(1) && request.told) == 1
+    };
     world.until("the end of the request", is_over).await;
     assert_eq!(says(&world, " denied "), 1, "{}", world.slack.dump());
     world.nothing_else_is_wrong().await;

@@ -1,6 +1,7 @@
 //! The people concerned: asked once each, in their own direct messages, and heard by the approvers; they decide nothing.
 
 use chrono::Duration;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::Inspection;
 
 use super::commands::ask;
@@ -131,7 +132,7 @@ async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_t
     world.told(U_ADA, "I can't find out from Slack who you are").await;
     assert_eq!(["input_refused", "person_answered"].map(|action| world.audited(action)), [1, 0]);
     let refused = world.audit().pop().expect("there are events");
-    assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(1), Some(U_ADA)));
+    assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(RequestId(1)), Some(U_ADA)));
     world.slack.clear_faults();
     input(&world, U_ADA, &own, "needed").await;
     world.told(U_ADA, "Thank you. Recorded: I still need this").await;

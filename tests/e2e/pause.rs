@@ -1,6 +1,7 @@
 //! The emergency stop: from an admin's word on nobody loses access, whatever was approved before.
 
 use chrono::Duration;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{Inspection, MessageRecord};
 
 use super::commands::{ask, assert_answer};
@@ -239,7 +240,7 @@ async fn settled(world: &World) {
     for _ in 0..2 {
         assert_answer(world, U_ADMIN, "status", &["Database: fine."]).await;
     }
-    assert!(world.not_all_told(1));
+    assert!(world.not_all_told(RequestId(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,7 +269,7 @@ async fn a_stop_between_a_wish_and_its_sweep_keeps_the_sweep_waiting() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     ask(&world, U_APPROVER, "withdraw 1 the import is wrong").await;
     world.slack.wait_update(&card.ts, "the offer", |card| card.offers("ask_again")).await;
-    world.until("all told", |world| world.all_told(1)).await;
+    world.until("all told", |world| world.all_told(RequestId(1))).await;
     // The card is shown before anything is swept.
     world.gate.stop_at_label("slack chat.update", 1, Moment::Before);
     world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");

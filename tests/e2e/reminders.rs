@@ -5,6 +5,7 @@ use chrono::Duration;
 
 use crate::fake::slack::{C_OPS, Fault, Message, S_APPROVERS, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
+use inactive_contractors::domain::ids::RequestId;
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
@@ -97,7 +98,7 @@ async fn whether_a_reminder_stands_is_found_out_also_after_the_end_and_a_restart
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
     super::commands::ask(&world, U_VIEWER, "status").await;
-    assert!(world.not_all_told(1));
+    assert!(world.not_all_told(RequestId(1)));
     world.kill_bot().await;
     assert_eq!(world.audited("reminded"), 0);
     world.slack.clear_faults();

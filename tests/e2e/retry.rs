@@ -7,6 +7,7 @@ use crate::by_hand;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
+use inactive_contractors::domain::ids::RequestId;
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
@@ -33,7 +34,7 @@ async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
     }
     world.message("NOT suspended because of errors").await;
     let card = world.card_says(&card, "Retry the ").await;
-    world.until("all told", |world| world.all_told(1)).await;
+    world.until("all told", |world| world.all_told(RequestId(1))).await;
     assert_eq!(card.buttons(), ["retry"]);
     world.okta.clear_faults();
     (world, card)

@@ -5,6 +5,7 @@ use chrono::Duration;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{BOT_USER, C_GENERAL, C_OPS, FakeSlack, Fault, Message, Sees, U_ADMIN, U_APPROVER};
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
+use inactive_contractors::domain::ids::RequestId;
 
 const LOGIN: &str = "ada@ext.example";
 const CARD: &str = "request:1:card";
@@ -184,7 +185,7 @@ async fn a_last_update_that_a_late_one_may_undo_is_rendered_again_also_after_a_r
     world.advance(Duration::seconds(5));
     world.no_longer_put_off(CARD).await;
     super::commands::ask(&world, U_APPROVER, "status").await;
-    assert!(world.not_all_told(1), "the card is to be looked at once more");
+    assert!(world.not_all_told(RequestId(1)), "the card is to be looked at once more");
     world.kill_bot().await;
     world.start_bot().await;
     let updates =
@@ -192,7 +193,7 @@ async fn a_last_update_that_a_late_one_may_undo_is_rendered_again_also_after_a_r
     let before = updates(&world.slack);
     world.advance(Duration::seconds(61));
     world.until("the card once more", |world| updates(&world.slack) > before).await;
-    world.until("all told", |world| world.all_told(1)).await;
+    world.until("all told", |world| world.all_told(RequestId(1))).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -375,7 +376,7 @@ async fn what_was_approved_in_a_channel_that_is_gone_is_told_in_the_policys_new_
     let is_card = |message: &Message| message.visible_text().contains(LOGIN) && message.buttons().is_empty();
     let moved = in_the_new_channel(&world, "the card", is_card).await;
     assert_eq!(world.slack.replies(C_GENERAL, &moved.ts).len(), 1, "{}", world.slack.dump());
-    world.until("all told", |world| world.all_told(1)).await;
+    world.until("all told", |world| world.all_told(RequestId(1))).await;
     assert_eq!((world.okta.suspends(LOGIN), world.slack.messages(C_GENERAL).len()), (1, 2));
     world.nothing_else_is_wrong().await;
 }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::Inspection;
 use inactive_contractors::wording::actions::{ButtonAction, ControlName, DialogKind, RowAction};
 use serde_json::Value as Json;
@@ -441,7 +442,7 @@ async fn on_cards_that_have_ended() {
         done.advance(chrono::Duration::seconds(30));
     }
     let card = done.card_says(&card, "1 account suspended, 1 FAILED").await;
-    done.until("all told", |world| world.all_told(1)).await;
+    done.until("all told", |world| world.all_told(RequestId(1))).await;
     done.okta.clear_faults();
     buttons(&done, &card, &["retry", "person"]).await;
     assert!(dialog::offers(&done.slack.message(&card.ts).expect("it stands"), "give_back", 0));

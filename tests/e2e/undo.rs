@@ -8,6 +8,7 @@ use crate::fake::slack::{
     FakeSlack, Fault as SlackFault, Input, Message, Reply, Sees, U_APPROVER, U_APPROVER2, U_VIEWER,
 };
 use crate::support::{PLAIN_POLICY, World};
+use inactive_contractors::domain::ids::RequestId;
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
@@ -22,7 +23,7 @@ async fn finished(policy: &str) -> (World, Message) {
 }
 
 async fn end_told(world: &World) {
-    world.until("the end told", |world| world.all_told(1)).await;
+    world.until("the end told", |world| world.all_told(RequestId(1))).await;
 }
 
 async fn submit(world: &World, user: &str, reason: &str) -> Reply {

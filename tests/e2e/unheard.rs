@@ -10,6 +10,7 @@ use crate::fake::slack::{
 };
 use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, UNSCHEDULED_POLICY, World, is_open_card};
+use inactive_contractors::domain::ids::RequestId;
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
@@ -114,7 +115,7 @@ async fn a_question_that_never_stood_is_asked_by_the_next_sweep_with_fresh_data(
     world.move_to(12, 0);
     world.put_off("request:2:card").await;
     let ended = world.audit().into_iter().find(|line| line.action == "expired").expect("the first ended");
-    assert_eq!(ended.request, Some(1));
+    assert_eq!(ended.request, Some(RequestId(1)));
     assert!(ended.detail["why"].to_string().contains("could not be posted"), "{ended:?}");
     world.slack.invite(BOT_USER, C_OPS).await;
     let card = open_card(&world).await;
@@ -123,6 +124,6 @@ async fn a_question_that_never_stood_is_asked_by_the_next_sweep_with_fresh_data(
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     assert_eq!(world.slack.messages(C_OPS).len(), 2, "{}", world.slack.dump());
-    assert!(world.all_told(1));
+    assert!(world.all_told(RequestId(1)));
     world.nothing_else_is_wrong().await;
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Duration as Span, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::store::{AuditQuery, Store};
 use serde_json::json;
 
@@ -67,7 +68,7 @@ async fn main() {
 
 fn questions() -> Vec<(&'static str, AuditQuery)> {
     let all = AuditQuery::latest(PAGE);
-    let seen = || Some(vec![POLICIES[0].to_owned()]);
+    let seen = || Some(vec![POLICIES[0].into()]);
     let account = |number: i64| vec![AccountId(format!("00u{number:08}"))];
     let (year, day) = (at(EVENTS / 3), at(EVENTS / 3 + 1000));
     vec![
@@ -76,7 +77,7 @@ fn questions() -> Vec<(&'static str, AuditQuery)> {
         ("what a viewer of one policy sees", AuditQuery { visible: seen(), ..all.clone() }),
         ("a person's account", AuditQuery { accounts: account(42), ..all.clone() }),
         ("an account of which there is nothing", AuditQuery { accounts: account(99_999_999), ..all.clone() }),
-        ("a request", AuditQuery { request: Some(777), ..all.clone() }),
+        ("a request", AuditQuery { request: Some(RequestId(777)), ..all.clone() }),
         ("by somebody", AuditQuery { by: Some("U3".into()), ..all.clone() }),
         ("by nobody", AuditQuery { by: Some("U99".into()), ..all.clone() }),
         ("outcome suspended", AuditQuery { actions: vec![Action::Suspended], ..all.clone() }),
@@ -160,9 +161,9 @@ fn event(seq: i64, prev_hash: String) -> AuditEvent {
         at: at(seq),
         actor,
         action: action.word().to_owned(),
-        policy: Some(POLICIES[policy].to_owned()),
-        sweep: Some(request),
-        request: Some(request),
+        policy: Some(POLICIES[policy].into()),
+        sweep: Some(SweepId(request)),
+        request: Some(RequestId(request)),
         subject,
         detail,
         prev_hash,

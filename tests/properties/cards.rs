@@ -8,6 +8,7 @@ use inactive_contractors::chat::slack::fuzzing::message;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
 use inactive_contractors::identity::okta::TERMS;
@@ -107,7 +108,8 @@ fn the_bots_own_cards_hold_hostile_people() {
         };
         let by = Person { id: "U1".into(), name: why.clone(), email: None, person_id: None };
         let denial = Decision { by, at: now(), reason: Some(why.clone()) };
-        let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
+        let denied =
+            people.iter().map(|one| (one.shown.id.clone(), (RequestId(1), denial.clone()))).collect();
         let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(ROOM.card_rows).max(1) {
@@ -150,9 +152,9 @@ fn event(name: &str, why: &str) -> AuditEvent {
             person_id: None,
         }),
         action: Action::Denied.word().to_owned(),
-        policy: Some("contractors".to_owned()),
+        policy: Some("contractors".into()),
         sweep: None,
-        request: Some(1),
+        request: Some(RequestId(1)),
         subject: Some(Subject {
             id: candidate(0, every_candidate_state().remove(0)).shown.id,
             login: name.to_owned(),

@@ -17,7 +17,7 @@ fn exemption_ends(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
     let exemptions = sandbox.world.inspect().and_then(|file| file.exemptions().ok()).unwrap_or_default();
     let policies = sandbox.world.config().policies;
     let announced = |exemption: &ExemptionRecord| {
-        let notice = policies.iter().find(|one| one.name == exemption.policy)?.exemption_notice;
+        let notice = policies.iter().find(|one| *one.name == exemption.policy)?.exemption_notice;
         Some(exemption.ends_at - notice)
     };
     let open = exemptions.iter().filter(|one| one.ended_at.is_none() && one.notice.is_none());
@@ -29,7 +29,7 @@ fn unanswered(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
     let requests = sandbox.world.inspect().and_then(|file| file.requests().ok()).unwrap_or_default();
     let policies = sandbox.world.config().policies;
     let moments = |request: &RequestRecord| {
-        let silence = policies.iter().find(|one| one.name == request.policy).map(|policy| &policy.silence);
+        let silence = policies.iter().find(|one| *one.name == request.policy).map(|policy| &policy.silence);
         let (Some(silence), Some(deadline)) = (silence, request.deadline) else { return Vec::new() };
         silence
             .remind_before

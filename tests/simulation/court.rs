@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::policy::Rule;
 
 use crate::fate::Fate;
@@ -23,7 +24,7 @@ const HOLDS: Duration = Duration::minutes(5);
 pub struct Deed {
     pub key: String,
     pub user: &'static str,
-    pub request: i64,
+    pub request: RequestId,
     /// As the trail calls it.
     pub verb: &'static str,
     /// When the frames with it arrived.
@@ -127,7 +128,7 @@ impl Court {
     }
 
     /// The deed behind a decision.
-    fn behind(&self, request: i64, user: &str, at: DateTime<Utc>, verbs: &[&str]) -> Option<Deed> {
+    fn behind(&self, request: RequestId, user: &str, at: DateTime<Utc>, verbs: &[&str]) -> Option<Deed> {
         let same = |one: &DateTime<Utc>| one.timestamp_millis() == at.timestamp_millis();
         let inner = self.inner();
         let fits = |deed: &&Deed| {
@@ -140,7 +141,7 @@ impl Court {
     }
 
     /// Judges a call that suspends. Returns the request that it stands on.
-    pub fn suspension(&self, account: &str, look: Option<&Look>) -> Option<i64> {
+    pub fn suspension(&self, account: &str, look: Option<&Look>) -> Option<RequestId> {
         let due = self.ledger().candidates().into_iter();
         let due: Vec<Listed> = due.filter(|one| one.account == account && one.state == "due").collect();
         let [listed] = due.as_slice() else {
@@ -197,7 +198,7 @@ impl Court {
     }
 
     /// Judges a call that gives an account back.
-    pub fn restoration(&self, account: &str) -> Option<i64> {
+    pub fn restoration(&self, account: &str) -> Option<RequestId> {
         if self.ledger().last_event(account).is_none_or(|(action, _)| action != "restore_intended") {
             self.fate.wrong(format!("{account} is to be restored, but its intent is not in the trail"));
         }

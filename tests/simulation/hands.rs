@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inactive_contractors::chat::{Block, Button, FormState, Inbound, Menu, MessageRef, Modal, ReplyTo, What};
+use inactive_contractors::domain::ids::RequestId;
 
 use crate::court::Deed;
 use crate::slack::Dialog;
@@ -83,7 +84,7 @@ impl World {
     pub fn presses(&mut self, user: &'static str, reference: MessageRef, button: Button) {
         let mut value = button.value.clone();
         let (request, rest) = value.split_once(':').unwrap_or((value.as_str(), ""));
-        let Ok(request) = request.parse::<i64>() else { return };
+        let Ok(request) = request.parse() else { return };
         let forged = self.fate.chance(4) && !rest.is_empty();
         if forged {
             // What says whose button it is can be copied as well.
@@ -107,7 +108,8 @@ impl World {
         }
         let menu = menus[self.fate.below(menus.len())].clone();
         let value = menu.items[self.fate.below(menu.items.len())].value.clone();
-        let request = value.split(':').nth(1).and_then(|request| request.parse().ok()).unwrap_or_default();
+        let request =
+            value.split(':').nth(1).and_then(|request| request.parse().ok()).unwrap_or(RequestId(0));
         let keeps = value.starts_with("keep:");
         let wish = keeps.then_some(Wish { request, verb: "keep", forged: false, ticked: None });
         let user = self.somebody();
@@ -184,7 +186,7 @@ impl World {
         if modal.submit.is_none() {
             return self.slack.close_dialogs(user);
         }
-        let request = modal.value.split(':').next().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let request = modal.value.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(RequestId(0));
         let ticked: BTreeSet<u32> = boxes(&modal)
             .into_iter()
             .filter(|(_, ticked)| *ticked)
@@ -204,7 +206,7 @@ impl World {
     /// Somebody types a command.
     pub fn command(&mut self) {
         let requests = self.court.ledger().requests().len();
-        let request = i64::try_from(1 + self.fate.below(requests.max(1))).expect("few");
+        let request = RequestId(i64::try_from(1 + self.fate.below(requests.max(1))).expect("few"));
         let worker = format!("worker{}@example.com", self.fate.below(8));
         let wish = |verb| Some(Wish { request, verb, forged: false, ticked: None });
         let user = self.somebody();
@@ -253,7 +255,7 @@ impl World {
 
 /// What somebody means to decide.
 struct Wish {
-    request: i64,
+    request: RequestId,
     verb: &'static str,
     forged: bool,
     ticked: Option<BTreeSet<u32>>,

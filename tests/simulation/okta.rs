@@ -12,6 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{
     Account, AccountId, AccountStatus, Changer, Reading, StatusChange,
 };
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::sighting::{SecondLook, Sighting};
 use inactive_contractors::identity::okta::TERMS;
@@ -115,11 +116,11 @@ pub struct Look {
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub account: String,
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
 }
 
 /// Judges a call at the moment at which it is made: the request that it stands on.
-pub type Judge = dyn Fn(&str, Option<&Look>) -> Option<i64> + Send + Sync;
+pub type Judge = dyn Fn(&str, Option<&Look>) -> Option<RequestId> + Send + Sync;
 
 #[derive(Default)]
 struct Org {
@@ -132,13 +133,13 @@ struct Org {
     on_its_way: Vec<OnItsWay>,
 }
 
-type Act = fn(&Okta, &str, Option<i64>) -> Answer<()>;
+type Act = fn(&Okta, &str, Option<RequestId>) -> Answer<()>;
 
 struct OnItsWay {
     at: DateTime<Utc>,
     act: Act,
     account: String,
-    request: Option<i64>,
+    request: Option<RequestId>,
 }
 
 /// The org. Clones are the same.
@@ -270,7 +271,7 @@ impl Okta {
     }
 
     /// Makes one call that changes something.
-    async fn call(&self, account: &AccountId, act: Act, request: Option<i64>) -> Answer<()> {
+    async fn call(&self, account: &AccountId, act: Act, request: Option<RequestId>) -> Answer<()> {
         self.fate.place("before a change in Okta").await;
         self.fate.latency().await;
         self.catch_up();
@@ -291,7 +292,7 @@ impl Okta {
         answer
     }
 
-    fn do_suspend(&self, account: &str, request: Option<i64>) -> Answer<()> {
+    fn do_suspend(&self, account: &str, request: Option<RequestId>) -> Answer<()> {
         let person = self.find(&AccountId(account.to_owned()))?;
         if person.status != AccountStatus::Active {
             return Err(IdentityError::Refused("cannot suspend an account that is not active".into()));
@@ -307,7 +308,7 @@ impl Okta {
         Ok(())
     }
 
-    fn do_restore(&self, account: &str, _: Option<i64>) -> Answer<()> {
+    fn do_restore(&self, account: &str, _: Option<RequestId>) -> Answer<()> {
         let person = self.find(&AccountId(account.to_owned()))?;
         if person.status != AccountStatus::Suspended {
             return Err(IdentityError::Refused("not suspended".into()));

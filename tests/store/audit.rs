@@ -1,6 +1,7 @@
 //! The audit trail: only appended, found again, and verified.
 
 use inactive_contractors::domain::audit::{Action, Draft};
+use inactive_contractors::domain::ids::SweepId;
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, StoreError};
 use serde_json::json;
 
@@ -51,7 +52,7 @@ async fn each_event_says_which_bot_wrote_it_and_by_which_rule() {
     let store = bench.open();
     approved(&store, 0, &["kim"]).await;
     let all = events(&store, AuditQuery::latest(10)).await;
-    let rule = store.sweep(1).await.unwrap().unwrap().fingerprint;
+    let rule = store.sweep(SweepId(1)).await.unwrap().unwrap().fingerprint;
     assert_eq!(all.len(), 5);
     for event in all {
         let said = [&event.detail["bot"], &event.detail["fingerprint"]];

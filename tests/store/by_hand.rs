@@ -175,7 +175,7 @@ pub fn make_old(file: &Path) {
             at: at - chrono::Duration::days(365),
             actor: serde_json::from_value::<Actor>(event.actor).expect("an actor"),
             action: event.action,
-            policy: event.policy,
+            policy: event.policy.map(Into::into),
             sweep: event.sweep,
             request: event.request,
             subject,

@@ -5,6 +5,7 @@ use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::exemption::{End, Wish};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, RestorationState};
 use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Notice, Store};
@@ -13,7 +14,7 @@ use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
 
 fn wish(name: &str, from_minute: i64, to_minute: i64) -> Wish {
     Wish {
-        policy: POLICY.to_owned(),
+        policy: POLICY.into(),
         provider: ProviderName::default(),
         account: Subject { id: id(name), login: format!("{name}@contractor.example") },
         email: None,
@@ -65,7 +66,7 @@ async fn ending_early_ends_all_of_the_account_and_nobody_elses() {
     let lifted = store.lift_exemptions(POLICY, &id("kim"), end.clone(), at(5)).await.unwrap();
     assert_eq!(lifted.len(), 2);
     assert!(store.lift_exemptions(POLICY, &id("kim"), end, at(6)).await.unwrap().is_empty());
-    let open = store.open_exemptions(vec![POLICY.to_owned()], at(6)).await.unwrap();
+    let open = store.open_exemptions(vec![POLICY.into()], at(6)).await.unwrap();
     assert_eq!(open.iter().map(|granted| &granted.account.id).collect::<Vec<_>>(), [&id("lee")]);
     assert_eq!(store.exemptions_between(at(30), at(40)).await.unwrap().len(), 1);
     assert_eq!(store.exemptions_between(at(0), at(40)).await.unwrap().len(), 2, "one begins later");
@@ -102,7 +103,7 @@ async fn a_clock_that_was_ahead_ends_no_exemption_and_undoes_nobodys_word() {
         found.into_keys().collect::<Vec<_>>()
     };
     assert_eq!((in_force(700).await, in_force(100).await), (vec![], vec![id("kim")]));
-    assert_eq!(store.open_exemptions(vec![POLICY.to_owned()], at(100)).await.unwrap().len(), 1);
+    assert_eq!(store.open_exemptions(vec![POLICY.into()], at(100)).await.unwrap().len(), 1);
     store.notice_exemptions(POLICY, Duration::minutes(60), at(550)).await.unwrap();
     let notice = Notice::ExemptionsEnd(first);
     assert_eq!(store.unsaid().await.unwrap(), [notice], "its end is still to come");
@@ -149,7 +150,7 @@ async fn an_exemption_that_comes_right_before_the_intent_stops_it() {
 
 fn restore(name: &str) -> restoration::Wish {
     restoration::Wish {
-        policy: POLICY.to_owned(),
+        policy: POLICY.into(),
         provider: ProviderName::default(),
         request: None,
         account: Subject { id: id(name), login: format!("{name}@contractor.example") },
@@ -211,7 +212,7 @@ async fn what_is_given_back_is_known_by_the_request_that_it_was_suspended_for() 
     }
     let of_it = store.restorations_for(request).await.unwrap();
     assert_eq!(of_it.iter().map(|one| one.wish.account.id.clone()).collect::<Vec<_>>(), [id("kim")]);
-    assert!(store.restorations_for(request + 1).await.unwrap().is_empty());
+    assert!(store.restorations_for(RequestId(request.0 + 1)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
 use inactive_contractors::domain::calendar::Calendar;
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::person::Principal;
 use inactive_contractors::domain::plan::{Counts, Verdict};
@@ -132,7 +133,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
 pub fn scheduled(day: i64) -> NewSweep {
     let slot = at(0) + Duration::days(day);
     NewSweep {
-        policy: POLICY.to_owned(),
+        policy: POLICY.into(),
         slot: slot_key(slot),
         trigger: Trigger::Schedule { slot },
         rule: rule(),
@@ -140,7 +141,7 @@ pub fn scheduled(day: i64) -> NewSweep {
     }
 }
 
-pub async fn start(store: &Store, new: NewSweep) -> i64 {
+pub async fn start(store: &Store, new: NewSweep) -> SweepId {
     match store.start_sweep(new).await.unwrap() {
         StartedSweep::New(id) => id,
         StartedSweep::Exists(row) => panic!("the slot has sweep {}", row.id),
@@ -149,19 +150,19 @@ pub async fn start(store: &Store, new: NewSweep) -> i64 {
 }
 
 /// A sweep of the day's slot that proposes these accounts; its request.
-pub async fn asked(store: &Store, day: i64, names: &[&str]) -> i64 {
+pub async fn asked(store: &Store, day: i64, names: &[&str]) -> RequestId {
     let sweep = start(store, scheduled(day)).await;
     store.finish_sweep(sweep, found(names, Verdict::Ask)).await.unwrap().request.unwrap()
 }
 
 /// The same, with its card in the channel since 09:02: the deadline is 10:02.
-pub async fn posted(store: &Store, day: i64, names: &[&str]) -> i64 {
+pub async fn posted(store: &Store, day: i64, names: &[&str]) -> RequestId {
     let request = asked(store, day, names).await;
     store.card_stands(card(request), at(2)).await.unwrap().unwrap();
     request
 }
 
-pub fn card(request: i64) -> CardStands {
+pub fn card(request: RequestId) -> CardStands {
     CardStands {
         key: format!("card:{request}"),
         channel: CHANNEL.to_owned(),
@@ -172,7 +173,7 @@ pub fn card(request: i64) -> CardStands {
 }
 
 /// An approval of all, by somebody who has seen the list.
-pub async fn approval(store: &Store, request: i64, who: &str, received_at: DateTime<Utc>) -> Input {
+pub async fn approval(store: &Store, request: RequestId, who: &str, received_at: DateTime<Utc>) -> Input {
     let (row, _) = store.request(request).await.unwrap().unwrap();
     Input { list_hash: Some(row.list_hash), ..input(who, suspend_all(), received_at) }
 }
@@ -197,13 +198,13 @@ pub fn suspend_all() -> Verb {
 }
 
 /// An input from its receipt to its settlement.
-pub async fn click(store: &Store, key: &str, request: i64, input: Input) -> Decided {
+pub async fn click(store: &Store, key: &str, request: RequestId, input: Input) -> Decided {
     let (user, received) = (input.principal.person.id.clone(), input.received_at);
     assert_eq!(store.receive(key, Some(request), &user, received).await.unwrap(), Receipt::New);
     store.decide(key, request, input, received).await.unwrap()
 }
 
-pub async fn approved(store: &Store, day: i64, names: &[&str]) -> i64 {
+pub async fn approved(store: &Store, day: i64, names: &[&str]) -> RequestId {
     let request = posted(store, day, names).await;
     let decided =
         click(store, &format!("k{request}"), request, approval(store, request, "ann", at(10)).await).await;

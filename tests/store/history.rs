@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, Draft, Subject};
 use inactive_contractors::domain::digest::Tally;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, Store};
 use serde_json::json;
 
@@ -13,7 +14,7 @@ const OTHER: &str = "vendors";
 async fn add(store: &Store, policy: Option<&str>, actor: Actor, action: Action, name: &str, minute: i64) {
     let subject =
         (!name.is_empty()).then(|| Subject { id: id(name), login: format!("{name}@contractor.example") });
-    let context = AuditContext { policy: policy.map(str::to_owned), ..AuditContext::default() };
+    let context = AuditContext { policy: policy.map(Into::into), ..AuditContext::default() };
     let draft = Draft { at: at(minute), actor, action, subject, detail: json!({}) };
     store.append(context, draft).await.unwrap();
 }
@@ -42,7 +43,7 @@ async fn a_tally_counts_what_happened_and_not_what_was_only_previewed() {
     let store = bench.open();
     let add = async |action: Action, times: u32, detail: serde_json::Value| {
         for _ in 0..times {
-            let context = AuditContext { policy: Some(POLICY.to_owned()), ..AuditContext::default() };
+            let context = AuditContext { policy: Some(POLICY.into()), ..AuditContext::default() };
             let draft = Draft::by_bot(at(5), action, detail.clone());
             store.append(context, draft).await.unwrap();
         }
@@ -96,7 +97,7 @@ async fn each_filter_finds_its_events_newest_first() {
         (AuditQuery { accounts: vec![id("lee")], ..all.clone() }, vec![8]),
         (AuditQuery { accounts: vec![id("lee"), id("kim")], ..all.clone() }, vec![9, 8, 3]),
         (AuditQuery { accounts: vec![id("nobody")], ..all.clone() }, vec![]),
-        (AuditQuery { request: Some(1), ..all.clone() }, vec![5, 4, 3]),
+        (AuditQuery { request: Some(RequestId(1)), ..all.clone() }, vec![5, 4, 3]),
         (AuditQuery { actions: vec![Action::Proposed], ..all.clone() }, vec![8, 3]),
         (AuditQuery { actions: vec![Action::Proposed, Action::Denied], ..all.clone() }, vec![12, 8, 3]),
         (AuditQuery { policy: Some(OTHER.to_owned()), ..all.clone() }, vec![11, 9]),
@@ -133,8 +134,14 @@ async fn filters_go_together_and_the_oldest_can_come_first() {
             vec![],
         ),
         (AuditQuery { accounts: vec![id("kim")], ..by_ann.clone() }, vec![9]),
-        (AuditQuery { request: Some(1), actions: vec![Action::Approved], ..by_ann.clone() }, vec![5]),
-        (AuditQuery { request: Some(1), accounts: vec![id("kim")], ..AuditQuery::latest(9) }, vec![3]),
+        (
+            AuditQuery { request: Some(RequestId(1)), actions: vec![Action::Approved], ..by_ann.clone() },
+            vec![5],
+        ),
+        (
+            AuditQuery { request: Some(RequestId(1)), accounts: vec![id("kim")], ..AuditQuery::latest(9) },
+            vec![3],
+        ),
         (AuditQuery { since: Some(at(15)), until: Some(at(60)), ..by_ann.clone() }, vec![12, 9]),
         (AuditQuery { limit: 1, since: Some(at(15)), ..by_ann.clone() }, vec![12]),
     ] {
@@ -149,19 +156,19 @@ async fn filters_go_together_and_the_oldest_can_come_first() {
 async fn who_may_see_some_policies_gets_full_pages_of_those_and_nothing_else() {
     let bench = Bench::new();
     let store = full(&bench).await;
-    let visible = Some(vec![OTHER.to_owned()]);
+    let visible = Some(vec![OTHER.into()]);
     let seen = AuditQuery { visible: visible.clone(), ..AuditQuery::latest(2) };
     for (query, expected) in [
         (seen.clone(), vec![11, 9]),
         (AuditQuery { accounts: vec![id("kim")], ..seen.clone() }, vec![9]),
-        (AuditQuery { request: Some(1), ..seen.clone() }, vec![]),
+        (AuditQuery { request: Some(RequestId(1)), ..seen.clone() }, vec![]),
         (AuditQuery { policy: Some(POLICY.to_owned()), ..seen.clone() }, vec![]),
-        (AuditQuery { policy: Some(POLICY.to_owned()), request: Some(1), ..seen.clone() }, vec![]),
+        (AuditQuery { policy: Some(POLICY.to_owned()), request: Some(RequestId(1)), ..seen.clone() }, vec![]),
         (AuditQuery { by: Some("Uann".to_owned()), ..seen.clone() }, vec![9]),
         (AuditQuery { by: Some("Ubob".to_owned()), ..seen.clone() }, vec![]),
         (AuditQuery { actions: vec![Action::Denied], ..seen.clone() }, vec![]),
         (AuditQuery { visible: Some(Vec::new()), ..seen.clone() }, vec![]),
-        (AuditQuery { visible: Some(Vec::new()), request: Some(1), ..seen.clone() }, vec![]),
+        (AuditQuery { visible: Some(Vec::new()), request: Some(RequestId(1)), ..seen.clone() }, vec![]),
         (AuditQuery { visible: Some(vec![OTHER.into(), POLICY.into()]), ..seen }, vec![12, 11]),
     ] {
         assert_eq!(seqs(&store, query.clone()).await, expected, "{query:?}");

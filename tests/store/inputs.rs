@@ -1,6 +1,7 @@
 //! People's inputs: received once, settled once, in time or not.
 
 use inactive_contractors::domain::audit::Action;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::request::{Refusal, RequestState, Verb};
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, Receipt, StoreError};
 
@@ -49,7 +50,7 @@ async fn a_request_that_cannot_be_read_keeps_no_other_from_expiring() {
     let broken = posted(&store, 0, &["kim"]).await;
     let sound = posted(&store, 1, &["lee"]).await;
     let sql = "UPDATE request SET list_hash = 'x' WHERE id = ?1";
-    bench.raw().execute(sql, [broken]).unwrap();
+    bench.raw().execute(sql, [broken.0]).unwrap();
     assert_eq!(store.expire_due(at(200)).await.unwrap(), [sound]);
     assert_eq!(store.live_requests().await.unwrap(), [broken, sound]);
 }
@@ -106,7 +107,7 @@ async fn expiry_does_not_wait_for_late_settled_or_lost_inputs() {
 async fn settling_is_once_and_receipts_are_forgotten() {
     let bench = Bench::new();
     let store = bench.open();
-    store.receive("k", Some(404), "Ueve", at(0)).await.unwrap();
+    store.receive("k", Some(RequestId(404)), "Ueve", at(0)).await.unwrap();
     let refused = input("eve", Verb::Deny, at(0));
     let event = inactive_contractors::domain::request::refused(&refused, &Refusal::NotAnApprover);
     let told = Some((AuditContext::default(), event));

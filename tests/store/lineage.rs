@@ -1,6 +1,7 @@
 //! A stopped database executes nothing, and what is from before it goes on is ended.
 
 use inactive_contractors::domain::candidate::SuspensionStep;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::lineage::{Head, Mismatch, Stop};
 use inactive_contractors::domain::request::{Decision, Refusal, Verb};
 use inactive_contractors::domain::sweep::Trigger;
@@ -26,11 +27,11 @@ fn by() -> Decision {
 fn sweeps() -> Vec<NewSweep> {
     let trigger = Trigger::Command { by: person("adam") };
     let slot = "resumed:k".to_owned();
-    vec![NewSweep { policy: POLICY.to_owned(), slot, trigger, rule: rule(), at: at(30) }]
+    vec![NewSweep { policy: POLICY.into(), slot, trigger, rule: rule(), at: at(30) }]
 }
 
 /// How each candidate of a request stands, after the request itself.
-async fn states(store: &Store, request: i64) -> Vec<&'static str> {
+async fn states(store: &Store, request: RequestId) -> Vec<&'static str> {
     let (request, candidates) = store.request(request).await.unwrap().unwrap();
     [request.state.word()].into_iter().chain(candidates.iter().map(|one| one.state.word())).collect()
 }
@@ -59,7 +60,7 @@ async fn while_stopped_nothing_is_intended_or_decided_and_later_nothing_of_befor
     let store = bench.open();
     assert_eq!(store.lineage().stopped, Some(stop()));
     let done = store.resume_database("k", by(), sweeps()).await.unwrap().expect("it was stopped");
-    assert_eq!((done.superseded, done.swept), (vec![due, open], vec![POLICY.to_owned()]));
+    assert_eq!((done.superseded, done.swept), (vec![due, open], vec![POLICY.into()]));
     assert_eq!(store.resume_database("k", by(), sweeps()).await.unwrap(), None);
     let lineage = store.lineage();
     assert_eq!((lineage.database.epoch, &lineage.database.id, &lineage.stopped), (2, &id, &None));

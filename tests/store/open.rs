@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use inactive_contractors::domain::audit::{Action, Draft};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{AuditContext, OpenError, Store, StoreError};
 
 use crate::harness::{Bench, POLICY, actions, approved, asked, at, posted, soon};
@@ -134,7 +135,7 @@ async fn a_file_that_has_lost_its_log_is_as_it_was_at_the_last_start_and_no_new_
     let copy = Bench::new();
     std::fs::copy(&bench.path, &copy.path).unwrap();
     let found = copy.open();
-    assert_eq!(found.live_requests().await.unwrap(), [1]);
+    assert_eq!(found.live_requests().await.unwrap(), [RequestId(1)]);
     assert_eq!(found.verify().await.unwrap().broken_at, None);
     let new = Bench::new();
     drop(new.open());

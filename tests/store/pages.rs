@@ -57,8 +57,8 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
     }
     let both = store.ask_people(request, vec![OutreachRole::Manager]).await.unwrap();
     assert_eq!(both.len(), 4, "another role is asked too");
-    assert_eq!(store.waiting_requests(vec![POLICY.to_owned()]).await.unwrap(), [request]);
-    assert!(store.waiting_requests(vec!["other".to_owned()]).await.unwrap().is_empty());
+    assert_eq!(store.waiting_requests(vec![POLICY.into()]).await.unwrap(), [request]);
+    assert!(store.waiting_requests(vec!["other".into()]).await.unwrap().is_empty());
     let id = store.questions(request).await.unwrap()[0].id;
     let asked =
         Asking::Asked { user: "Ukim".into(), address: "kim@example.com".into(), at: at(3), answered: None };

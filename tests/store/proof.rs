@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Proof, Sessions, Unproven};
 use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{RETRY_WITHIN, Verb};
 use inactive_contractors::store::{Decided, Store};
@@ -14,12 +15,12 @@ use crate::harness::{
 const INTEND: SuspensionStep = SuspensionStep::Intend { status_changed: None, evidence: None };
 
 /// Whether the account at this position may be suspended now.
-async fn may(store: &Store, request: i64, position: u32) -> bool {
+async fn may(store: &Store, request: RequestId, position: u32) -> bool {
     store.step_candidate(request, position, INTEND, at(30)).await.unwrap().is_some()
 }
 
 /// What the trail was found not to have, once nothing was done.
-async fn missing(store: &Store, request: i64, position: u32) -> Unproven {
+async fn missing(store: &Store, request: RequestId, position: u32) -> Unproven {
     assert!(!may(store, request, position).await, "nothing is to be done with it");
     let (_, candidates) = store.request(request).await.unwrap().unwrap();
     let state = &candidates[usize::try_from(position).unwrap()].state;
@@ -32,14 +33,14 @@ async fn missing(store: &Store, request: i64, position: u32) -> Unproven {
     *why
 }
 
-async fn fail(store: &Store, request: i64, position: u32) {
+async fn fail(store: &Store, request: RequestId, position: u32) {
     assert!(may(store, request, position).await);
     let give_up = SuspensionStep::GiveUp { error: "no".into() };
     store.step_candidate(request, position, give_up, at(31)).await.unwrap();
 }
 
 /// A request whose one account failed, carried out and told.
-async fn failed(store: &Store) -> i64 {
+async fn failed(store: &Store) -> RequestId {
     let request = approved(store, 0, &["kim"]).await;
     fail(store, request, 0).await;
     let done = |request: &_, all: &_| inactive_contractors::domain::request::complete(request, all, at(32));
@@ -48,7 +49,7 @@ async fn failed(store: &Store) -> i64 {
     request
 }
 
-async fn retry(store: &Store, request: i64) {
+async fn retry(store: &Store, request: RequestId) {
     let known = inactive_contractors::domain::request::KnownForRetry::default();
     let input = input("bob", Verb::Retry { known }, at(40));
     let decided = click(store, "retry", request, input).await;

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Confirmation, Proof, Sessions};
 use inactive_contractors::domain::candidate::{CandidateState, Skip, SuspensionStep};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{self, Verb};
 use inactive_contractors::store::{Decided, StoreError};
@@ -177,8 +178,8 @@ async fn a_step_that_can_not_be_written_whole_is_not_written() {
 async fn nothing_happens_to_a_request_that_is_not_there() {
     let bench = Bench::new();
     let store = bench.open();
-    assert_eq!(store.request(7).await.unwrap(), None);
-    let missing = store.transition(7, |_, _| None).await;
+    assert_eq!(store.request(RequestId(7)).await.unwrap(), None);
+    let missing = store.transition(RequestId(7), |_, _| None).await;
     assert!(matches!(missing, Err(StoreError::Missing { table: "request", .. })));
 }
 
@@ -189,11 +190,14 @@ async fn open_requests_and_counts_tell_what_there_is() {
     approved(&store, 0, &["kim", "lee"]).await;
     asked(&store, 1, &["max"]).await;
     posted(&store, 2, &["zoe"]).await;
-    assert_eq!(store.expire_due(at(100) + Duration::hours(1)).await.unwrap(), [3]);
+    assert_eq!(store.expire_due(at(100) + Duration::hours(1)).await.unwrap(), [RequestId(3)]);
     assert_eq!(store.open_requests(Some(POLICY)).await.unwrap().len(), 2);
     assert_eq!(store.open_requests(None).await.unwrap().len(), 2);
     assert!(store.open_requests(Some("other")).await.unwrap().is_empty());
     // The first is answered, and the third has ended.
     let questions = store.open_questions().await.unwrap();
-    assert_eq!(questions.iter().map(|one| (one.request, one.deadline)).collect::<Vec<_>>(), [(2, None)]);
+    assert_eq!(
+        questions.iter().map(|one| (one.request, one.deadline)).collect::<Vec<_>>(),
+        [(RequestId(2), None)]
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use inactive_contractors::domain::draft::Draft;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::request::{Input, Refusal, Verb};
 use inactive_contractors::store::{Decided, Reviewed};
@@ -39,7 +40,7 @@ async fn a_draft_is_kept_over_a_restart_and_forgotten_with_the_end_of_its_reques
     click(&store, "k", request, input).await;
     let after = store.change_review(request, "Uann", keep_the_first).await.unwrap().unwrap();
     assert_eq!((after.draft, after.request.state.word()), (None, "approved"));
-    assert!(store.change_review(99, "Uann", keep_the_first).await.unwrap().is_none());
+    assert!(store.change_review(RequestId(99), "Uann", keep_the_first).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::request::{Decision, RequestState};
@@ -53,8 +54,8 @@ async fn while_paused_no_sweep_starts_whatever_it_is_for() {
     let triggers = [
         Trigger::Schedule { slot: at(60) },
         Trigger::Command { by: person("alice") },
-        Trigger::AskedAgain { by: person("alice"), request: 1 },
-        Trigger::RuleChanged { request: 1 },
+        Trigger::AskedAgain { by: person("alice"), request: RequestId(1) },
+        Trigger::RuleChanged { request: RequestId(1) },
         Trigger::WentLive { by: person("root") },
     ];
     for trigger in triggers {

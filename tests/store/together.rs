@@ -1,6 +1,7 @@
 //! Changes that come at the same time: one commit for all, and to each its own answer.
 
 use futures_util::future::join_all;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{NewSweep, Store, StoreError};
 
 use super::harness::{Bench, at, scheduled};
@@ -22,7 +23,7 @@ async fn changes_that_come_together_are_one_commit_and_each_has_its_own_answer()
     let (store, mut writer) = Store::open_with_writer(&bench.path, at(0)).unwrap();
     let names: Vec<String> = (0..20).map(|number| format!("policy{number}")).collect();
     let known = join_all(names.iter().map(|name| store.know_policy(name, at(0))));
-    let missing = store.transition(4711, |_, _| panic!("there is no such request"));
+    let missing = store.transition(RequestId(4711), |_, _| panic!("there is no such request"));
     let look = store.pause_of("policy0");
     let work = async {
         let jobs = writer.next(100).await;
@@ -51,7 +52,7 @@ async fn what_a_failed_change_did_is_taken_back_and_the_rest_stays() {
              BEGIN SELECT RAISE(ABORT, 'not this one'); END",
         )
         .unwrap();
-    let sweep = |policy: &str| store.start_sweep(NewSweep { policy: policy.to_owned(), ..scheduled(0) });
+    let sweep = |policy: &str| store.start_sweep(NewSweep { policy: policy.into(), ..scheduled(0) });
     let started = join_all([sweep("first"), sweep("second"), sweep("third")]);
     let work = async {
         let jobs = writer.next(100).await;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::SuspensionStep;
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Became, Decision};
 use inactive_contractors::store::{AuditQuery, MessageRow, Notice, Store, SweepState};
@@ -52,7 +53,13 @@ async fn every_version_opens_with_its_rows() {
         ];
         assert_eq!(words, expected.map(|(state, each)| (state, each.to_owned())));
         assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
-        assert!(store.message(&card(2).key).await.unwrap().is_some_and(|row| row.ts == Some(card(2).ts)));
+        assert!(
+            store
+                .message(&card(RequestId(2)).key)
+                .await
+                .unwrap()
+                .is_some_and(|row| row.ts == Some(card(RequestId(2)).ts))
+        );
 
         let kim = store.exemptions_of(&id("kim")).await.unwrap();
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
@@ -67,10 +74,10 @@ async fn every_version_opens_with_its_rows() {
         let okta = ProviderName::default();
         let expected = if version > 1 { (vec![&okta], vec![&other]) } else { (vec![], vec![]) };
         assert_eq!((of, restoration), (expected, (version > 1).then(|| other.clone())));
-        let asked = store.request_alone(4).await.unwrap().map(|request| request.rule.provider);
+        let asked = store.request_alone(RequestId(4)).await.unwrap().map(|request| request.rule.provider);
         assert_eq!(asked, Some(other.clone()));
 
-        let draft = store.review(5, "Uann").await.unwrap().unwrap().draft;
+        let draft = store.review(RequestId(5), "Uann").await.unwrap().unwrap().draft;
         assert_eq!(draft.map(|draft| draft.keep.len()), (version > 2).then_some(1));
         // Suspensions from before there were watches are watched from then on.
         let watched = store.watch_is_due(POLICY, at(60)).await.unwrap();
@@ -80,7 +87,7 @@ async fn every_version_opens_with_its_rows() {
         let homes = store.homes(at(0)).await.unwrap();
         assert_eq!(homes.len(), usize::from(version > 4));
 
-        let expired = store.request(4).await.unwrap().unwrap().0;
+        let expired = store.request(RequestId(4)).await.unwrap().unwrap().0;
         let became = expired.asked_again.and_then(|again| again.became);
         let asked = (expired.approvals_needed, became);
         assert_eq!(asked, if version > 6 { (2, Some(Became::Nothing)) } else { (1, None) });
@@ -99,14 +106,14 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!(restored.is_some_and(|row| row.ts.is_some()), version > 9);
         let seen = store.sightings(vec![id("kim")]).await.unwrap();
         assert_eq!(seen.len(), usize::from(version > 8));
-        assert_eq!(store.left_out_by_email(5).await.unwrap().len(), usize::from(version > 8));
+        assert_eq!(store.left_out_by_email(SweepId(5)).await.unwrap().len(), usize::from(version > 8));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));
         // What was approved then is borne out by the trail as it was then.
         store.resume("r", POLICY, Decision { by: person("ann"), at: at(60), reason: None }).await.unwrap();
         let intend = SuspensionStep::Intend { status_changed: None, evidence: None };
-        let state = store.step_candidate(3, 0, intend, at(60)).await.unwrap();
+        let state = store.step_candidate(RequestId(3), 0, intend, at(60)).await.unwrap();
         assert_eq!(state.map(|state| state.word()), Some("due"));
         let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };
         assert_eq!(events(&store, refusals).await.len(), 1);
@@ -130,7 +137,7 @@ async fn what_an_older_version_had_begun_to_say_waits_under_the_key_that_it_has_
         ("exemptions:2:ending", Notice::ExemptionsEnd(2)),
         ("drift:1", Notice::Drift(1)),
         ("missed:1", Notice::Missed(1)),
-        ("sweep:3:notice", Notice::Sweep(3)),
+        ("sweep:3:notice", Notice::Sweep(SweepId(3))),
         ("restoration:1", Notice::Restoration(1)),
     ];
     for (key, _) in begun {

@@ -6,6 +6,7 @@ use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::candidate::SuspensionStep;
 use inactive_contractors::domain::drift::{Log, Seen};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, Wish};
@@ -14,7 +15,7 @@ use inactive_contractors::store::{AskedFor, AuditQuery, Notice, Store};
 use crate::harness::{Bench, POLICY, actions, approved, at, events, found, id, person, scheduled, start};
 
 /// A request whose accounts were all suspended at 09:12.
-async fn suspended(store: &Store, day: i64, names: &[&str]) -> i64 {
+async fn suspended(store: &Store, day: i64, names: &[&str]) -> RequestId {
     let request = approved(store, day, names).await;
     for position in (0..).take(names.len()) {
         for step in [
@@ -82,16 +83,16 @@ async fn what_is_found_in_one_round_is_one_batch_and_is_told_once() {
     suspended(&store, 0, &["kim", "lee", "max"]).await;
     let seen = vec![(1, still()), (2, back(import())), (3, back(Changer::Unknown))];
     assert_eq!(looked(&store, seen.clone(), 72).await, Some(2));
-    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(1), Notice::Drift(2)]);
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(SweepId(1)), Notice::Drift(2)]);
     let batch = store.drift_batch(2).await.unwrap();
     assert_eq!(batch.iter().map(|one| &one.watch.account.id).collect::<Vec<_>>(), [&id("lee"), &id("max")]);
     assert_eq!((batch[0].back.by.clone(), batch[0].back.at), (import(), at(30)));
     assert_eq!(looked(&store, seen, 73).await, None, "their watches have ended");
     store.said(Notice::Drift(2), at(73)).await.unwrap();
-    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(1)]);
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(SweepId(1))]);
     let query = AuditQuery { actions: vec![Action::DriftFound], ..AuditQuery::latest(10) };
     let events = events(&store, query).await;
-    assert_eq!((events.len(), events[1].request), (2, Some(1)));
+    assert_eq!((events.len(), events[1].request), (2, Some(RequestId(1))));
     assert_eq!(events[1].detail["changer"]["source"], "HR");
     assert_eq!(store.verify().await.unwrap().broken_at, None);
 }
@@ -102,7 +103,7 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
     let request = suspended(&store, 0, &["kim", "lee"]).await;
     for name in ["kim", "lee"] {
         let wish = Wish {
-            policy: POLICY.to_owned(),
+            policy: POLICY.into(),
             provider: ProviderName::default(),
             request: Some(request),
             account: Subject { id: id(name), login: format!("{name}@contractor.example") },

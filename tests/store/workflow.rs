@@ -4,6 +4,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::attempt::Attempt;
 use inactive_contractors::domain::candidate::{CandidateState, SuspensionStep};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::reminders::{Kind, Reminder};
 use inactive_contractors::domain::request::{self, Became, KnownForRetry, Refusal, RequestState, Verb};
@@ -16,14 +17,14 @@ use crate::harness::{
 };
 
 /// A request of which the accounts have all failed.
-async fn failed(store: &Store, day: i64, names: &[&str]) -> i64 {
+async fn failed(store: &Store, day: i64, names: &[&str]) -> RequestId {
     let (request, version) = ended(store, day, names).await;
     assert!(store.request_told(request, version).await.unwrap());
     request
 }
 
 /// The same, of which the channel has not been told yet; its version.
-async fn ended(store: &Store, day: i64, names: &[&str]) -> (i64, i64) {
+async fn ended(store: &Store, day: i64, names: &[&str]) -> (RequestId, i64) {
     let request = approved(store, day, names).await;
     for position in 0..u32::try_from(names.len()).unwrap() {
         let step = SuspensionStep::GiveUp { error: "E0000006".into() };
@@ -37,7 +38,7 @@ fn retry() -> Verb {
     Verb::Retry { known: KnownForRetry { told: true, ..KnownForRetry::default() } }
 }
 
-async fn words(store: &Store, request: i64) -> Vec<&'static str> {
+async fn words(store: &Store, request: RequestId) -> Vec<&'static str> {
     let (_, candidates) = store.request(request).await.unwrap().unwrap();
     candidates.iter().map(|one| one.state.word()).collect()
 }
@@ -129,7 +130,7 @@ async fn the_first_of_two_approvals_outlasts_a_restart() {
 }
 
 /// The sweep that somebody's wish makes.
-async fn sweep_again(store: &Store, request: i64, who: &str) -> i64 {
+async fn sweep_again(store: &Store, request: RequestId, who: &str) -> SweepId {
     let trigger = Trigger::AskedAgain { by: person(who), request };
     let slot = format!("asked-again:{request}:{who}");
     start(store, NewSweep { slot, trigger, at: at(90), ..scheduled(0) }).await

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::domain::ids::RequestId;
 use serde_json::Value;
 
 use crate::ledger::{Asked, DUE, Event, GENESIS, Ledger, Listed, time};
@@ -51,7 +52,7 @@ pub fn once(ledger: &Ledger) -> Vec<Wrong> {
 }
 
 /// For one request an account is suspended once. Takes each suspension that took effect.
-pub fn suspended_once(effects: impl IntoIterator<Item = (Option<i64>, String)>) -> Vec<Wrong> {
+pub fn suspended_once(effects: impl IntoIterator<Item = (Option<RequestId>, String)>) -> Vec<Wrong> {
     let mut times = BTreeMap::<_, usize>::new();
     effects.into_iter().for_each(|effect| *times.entry(effect).or_default() += 1);
     let twice = times.into_iter().filter(|(_, times)| *times > 1);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::store::{EventRecord, Inspection, Store, StoreError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -50,8 +51,8 @@ pub struct Event {
     pub actor: Value,
     pub action: String,
     pub policy: Option<String>,
-    pub sweep: Option<i64>,
-    pub request: Option<i64>,
+    pub sweep: Option<SweepId>,
+    pub request: Option<RequestId>,
     pub account: Option<(String, String)>,
     pub detail: Value,
     pub prev_hash: String,
@@ -93,7 +94,7 @@ impl Event {
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub id: i64,
+    pub id: RequestId,
     pub rule: Value,
     pub deadline: Option<DateTime<Utc>>,
     pub approvals_needed: u32,
@@ -113,7 +114,7 @@ impl Asked {
 /// One account of a request.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    pub request: i64,
+    pub request: RequestId,
     pub position: u32,
     pub account: String,
     pub login: String,
@@ -179,8 +180,8 @@ impl Ledger {
     }
 
     /// The last request of an earlier epoch; 0 if there is none.
-    pub fn last_of_earlier_epoch(&self) -> i64 {
-        self.all(Inspection::lineage).pop().map_or(0, |row| row.last_request)
+    pub fn last_of_earlier_epoch(&self) -> RequestId {
+        self.all(Inspection::lineage).pop().map_or(RequestId(0), |row| row.last_request)
     }
 
     pub fn events_after(&self, seq: i64) -> Vec<Event> {
@@ -197,7 +198,7 @@ impl Ledger {
     }
 
     /// The actions of the trail about one account within one request, oldest first.
-    pub fn actions(&self, request: i64, account: &str) -> Vec<String> {
+    pub fn actions(&self, request: RequestId, account: &str) -> Vec<String> {
         let events = self.events_about(account).filter(|event| event.request == Some(request));
         events.map(|event| event.action).collect()
     }
@@ -222,7 +223,7 @@ impl Ledger {
             .collect()
     }
 
-    pub fn request(&self, id: i64) -> Option<Asked> {
+    pub fn request(&self, id: RequestId) -> Option<Asked> {
         self.requests().into_iter().find(|request| request.id == id)
     }
 

@@ -15,6 +15,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::bot::Timeouts;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{Inspection, MessageRecord, Store, StoreError};
 use serde_json::Value;
 
@@ -464,12 +465,12 @@ impl World {
     }
 
     /// Whether the channel has been told all of this request, as it is on the disk.
-    pub fn all_told(&self, request: i64) -> bool {
+    pub fn all_told(&self, request: RequestId) -> bool {
         self.count(Inspection::requests, |row| row.id == request && row.told) == 1
     }
 
     /// Whether there is something to tell of this request, as it is on the disk.
-    pub fn not_all_told(&self, request: i64) -> bool {
+    pub fn not_all_told(&self, request: RequestId) -> bool {
         self.count(Inspection::requests, |row| row.id == request && !row.told) == 1
     }
 
@@ -505,5 +506,5 @@ pub struct AuditLine {
     pub action: String,
     pub login: Option<String>,
     pub detail: Value,
-    pub request: Option<i64>,
+    pub request: Option<RequestId>,
 }

@@ -11,6 +11,7 @@ use crate::judge::Case;
 use crate::play::{ADMINISTRATOR, APPROVERS_OWN};
 use crate::support::judge::{self, Kind, Suspension};
 use crate::support::ledger::Event;
+use inactive_contractors::domain::ids::RequestId;
 
 /// Judges every suspension in Okta's own log.
 pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
@@ -42,13 +43,13 @@ pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
 }
 
 /// How many suspensions of an account for a request took effect.
-pub fn effects_for(case: &Case<'_>, trail: &[Event], request: i64, login: &str) -> usize {
+pub fn effects_for(case: &Case<'_>, trail: &[Event], request: RequestId, login: &str) -> usize {
     let effects = case.world.okta.suspended_at(login).into_iter();
     effects.filter(|at| intended_for(trail, login, *at).is_some_and(|(of, _)| of == request)).count()
 }
 
 /// The request for which the bot suspended an account that has not changed since.
-pub fn last_suspended_for(case: &Case<'_>, trail: &[Event], login: &str) -> Option<i64> {
+pub fn last_suspended_for(case: &Case<'_>, trail: &[Event], login: &str) -> Option<RequestId> {
     let person = case.world.okta.person(login);
     let last = case.world.okta.suspended_at(login).pop()?;
     (person.status == Status::Suspended && person.status_changed == Some(last)).then_some(())?;
@@ -57,14 +58,14 @@ pub fn last_suspended_for(case: &Case<'_>, trail: &[Event], login: &str) -> Opti
 
 struct Effect<'a> {
     login: &'a str,
-    request: i64,
+    request: RequestId,
     /// The event of its intent.
     intent: i64,
     at: DateTime<Utc>,
 }
 
 /// The request that the last intent before this moment names, and its event.
-fn intended_for(trail: &[Event], login: &str, at: DateTime<Utc>) -> Option<(i64, i64)> {
+fn intended_for(trail: &[Event], login: &str, at: DateTime<Utc>) -> Option<(RequestId, i64)> {
     let is_it = |event: &&Event| {
         event.action == "suspension_intended"
             && event.account.as_ref().is_some_and(|(_, of)| of == login)
@@ -102,7 +103,7 @@ fn authorization(
 fn behind(
     case: &Case<'_>,
     deeds: &[Deed],
-    request: i64,
+    request: RequestId,
     user: &str,
     at: DateTime<Utc>,
     verbs: &[&str],

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::fake::slack::{FakeSlack, Sent};
+use inactive_contractors::domain::ids::RequestId;
 
 /// One click or submitted dialog that names a request.
 #[derive(Clone, Debug)]
 pub struct Deed {
     pub user: String,
-    pub request: i64,
+    pub request: RequestId,
     /// The button's action, or the dialog's kind.
     pub verb: String,
     /// When it was first sent.
@@ -33,7 +34,7 @@ pub fn deeds(slack: &FakeSlack) -> Vec<Deed> {
 fn deed(sent: &Sent) -> Option<Deed> {
     let payload = &sent.payload;
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let first = |value: &str| value.split(':').next()?.parse::<i64>().ok();
+    let first = |value: &str| value.split(':').next()?.parse().ok();
     let user = text(&payload["user"]["id"])?;
     let (at, acknowledged) = (*sent.at.first()?, !sent.acks.is_empty());
     match payload["type"].as_str()? {

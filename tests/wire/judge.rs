@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::Store;
 
 use crate::authorization;
@@ -157,7 +158,7 @@ fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
 fn one_effect_each(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
     let verbs = DECIDING.iter().flat_map(|(_, events)| events.iter().copied());
     let counted: Vec<&str> = verbs.chain(["withdrawn", "input_refused"]).collect();
-    let mut effects: BTreeMap<(&str, i64), usize> = BTreeMap::new();
+    let mut effects: BTreeMap<(&str, RequestId), usize> = BTreeMap::new();
     for event in trail.iter().filter(|event| counted.contains(&event.action.as_str())) {
         if let (Some(user), Some(request)) = (event.person(), event.request) {
             *effects.entry((user, request)).or_default() += 1;

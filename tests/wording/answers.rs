@@ -8,6 +8,7 @@ use inactive_contractors::domain::audit::{Actor, AuditEvent, Behind, GENESIS, Su
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::date_range::Misread;
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::person::Denied;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
@@ -117,7 +118,7 @@ async fn every_other_note_is_a_sentence() {
         refusals::ask_again(),
         refusals::busy(40),
         exemptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
-        Text::plain(refusals::kept_on_card(7)),
+        Text::plain(refusals::kept_on_card(RequestId(7))),
         form::no_day(),
         refusals::no_such_request().and(refusals::perhaps_of_another_bot()),
     ];
@@ -221,7 +222,7 @@ async fn sweeps_that_ask_nothing_say_why() {
 async fn exemptions_and_restorations_are_told() {
     let mut desk = Desk::open().await;
     let mut cards = vec![
-        exemptions::exempted(&granted(1, EVIL), Some(7), at(0)),
+        exemptions::exempted(&granted(1, EVIL), Some(RequestId(7)), at(0)),
         exemptions::lifted(&account(NAMES[2]), &policy(), &[granted(1, EVIL)]),
         exemptions::lifted(&account(NAMES[3]), &policy(), &[]),
         exemptions::list(&[], at(0)),
@@ -250,7 +251,7 @@ async fn exemptions_and_restorations_are_told() {
         let wish = Wish {
             policy: "contractors".into(),
             provider: ProviderName::default(),
-            request: Some(7),
+            request: Some(RequestId(7)),
             account: Subject { id: account.id, login: account.login },
             name: name.into(),
             by: alice(),
@@ -329,8 +330,8 @@ pub fn event(seq: i64, account: &str) -> AuditEvent {
         actor: if seq % 2 == 0 { Actor::System } else { Actor::Person(alice()) },
         action: "kept".into(),
         policy: Some("contractors".into()),
-        sweep: Some(3),
-        request: Some(7),
+        sweep: Some(SweepId(3)),
+        request: Some(RequestId(7)),
         subject: Some(Subject { id: subject.id, login: account.into() }),
         detail: serde_json::json!({ "reason": EVIL }),
         prev_hash: GENESIS.into(),
@@ -370,9 +371,8 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
     let by = |reason: Option<&str>| Decision { by: alice(), at: at(1), reason: reason.map(str::to_owned) };
     let pause = |reason| Pause { id: 1, policy: "contractors".into(), began: by(reason), ended: None };
     let (plain, evil) = (pause(None), pause(Some(EVIL)));
-    let missed =
-        [("staffing".to_owned(), Missed::CantTell(EVIL.to_owned())), ("interns".to_owned(), Missed::Broken)];
-    let unwritten = [("contractors".to_owned(), "the disk that holds the database is full".to_owned())];
+    let missed = [("staffing".into(), Missed::CantTell(EVIL.to_owned())), ("interns".into(), Missed::Broken)];
+    let unwritten = [("contractors".into(), "the disk that holds the database is full".to_owned())];
     let mut said = String::new();
     for card in [
         pauses::began(&plain),

@@ -12,6 +12,7 @@ use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Pe
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
@@ -48,7 +49,7 @@ impl Reviews {
         let id = i64::try_from(self.0.len()).expect("there are a few") + 1;
         let started_at = at(id);
         let sweep = SweepRow {
-            id,
+            id: SweepId(id),
             policy: "contractors".into(),
             slot: slot_key(started_at),
             trigger,
@@ -79,7 +80,8 @@ impl Reviews {
 
 fn asks(swept: &mut Swept, state: RequestState, candidates: Vec<Candidate>) {
     let id = swept.sweep.id;
-    let request = Request { id, sweep: id, created_at: swept.sweep.started_at, ..request(state) };
+    let request =
+        Request { id: RequestId(id.0), sweep: id, created_at: swept.sweep.started_at, ..request(state) };
     swept.request = Some((request, candidates));
 }
 
@@ -112,12 +114,12 @@ fn reviews() -> Vec<Swept> {
 
     let changed = all.finished(by_hand(), Verdict::NoCandidates);
     changed.sweep.fingerprint = "rule-two".into();
-    let again = Trigger::AskedAgain { by: ann(), request: 1 };
+    let again = Trigger::AskedAgain { by: ann(), request: RequestId(1) };
     let shown = vec![candidate(0, CandidateState::Previewed)];
     let went_live = RequestState::WentLive { decision: decision(ben(), None) };
     asks(all.finished(again, Verdict::Preview), went_live, shown);
     let waits = vec![candidate(0, CandidateState::Proposed)];
-    let outdated = Trigger::RuleChanged { request: 2 };
+    let outdated = Trigger::RuleChanged { request: RequestId(2) };
     asks(all.finished(outdated, stopped()), held(), waits.clone());
     let few = Verdict::Refused(Guard::FarFewer { now: 10, before: 100 });
     all.finished(Trigger::WentLive { by: ann() }, few).sweep.policy = "vendors".into();
@@ -190,7 +192,7 @@ impl Trail {
     fn add(
         &mut self,
         action: Action,
-        request: Option<i64>,
+        request: Option<RequestId>,
         account: Option<u32>,
         detail: Value,
     ) -> &mut Trail {
@@ -205,7 +207,7 @@ impl Trail {
             actor: Actor::System,
             action: action.word().to_owned(),
             policy: Some("contractors".into()),
-            sweep: request,
+            sweep: request.map(|id| SweepId(id.0)),
             request,
             subject,
             detail,
@@ -218,7 +220,7 @@ impl Trail {
     }
 
     /// A step of a person about a request.
-    fn decide(&mut self, by: Person, action: Action, request: i64, detail: Value) -> &mut Trail {
+    fn decide(&mut self, by: Person, action: Action, request: RequestId, detail: Value) -> &mut Trail {
         self.add(action, Some(request), None, detail);
         let event = self.0.last_mut().expect("it was just added");
         event.actor = Actor::Person(by);
@@ -227,11 +229,11 @@ impl Trail {
     }
 
     /// What is done about an account of a request.
-    fn act(&mut self, action: Action, request: i64, account: u32, detail: Value) -> &mut Trail {
+    fn act(&mut self, action: Action, request: RequestId, account: u32, detail: Value) -> &mut Trail {
         self.add(action, Some(request), Some(account), detail)
     }
 
-    fn intend(&mut self, request: i64, account: u32) -> &mut Trail {
+    fn intend(&mut self, request: RequestId, account: u32) -> &mut Trail {
         self.act(Action::SuspensionIntended, request, account, json!({ "attempt": 1 }))
     }
 }
@@ -245,40 +247,50 @@ fn trail() -> Vec<AuditEvent> {
         || json!({ "confirmation": "by_call", "attempts": 1, "provider_request": "okta-request-1" });
     let approval = |selected| json!({ "selected": selected, "kept": 2, "reason": null });
     trail
-        .decide(ben(), Action::ApprovedFirst, 1, approval(6))
-        .decide(ben(), Action::ApprovalTakenBack, 1, json!({ "approved_at": at(1) }))
-        .decide(ben(), Action::ApprovedFirst, 1, approval(6))
-        .decide(ann(), Action::Approved, 1, approval(6))
-        .intend(1, 0)
-        .act(Action::Suspended, 1, 0, by_call())
-        .intend(1, 1)
-        .act(Action::SuspensionTryFailed, 1, 1, json!({ "error": "timed out", "attempt": 1 }))
-        .act(Action::Skipped, 1, 1, json!({ "why": Skip::AlreadySuspended }))
-        .intend(1, 2)
-        .act(Action::SuspensionFailed, 1, 2, json!({ "error": EVIL, "attempts": 5 }))
-        .intend(1, 4)
-        .act(Action::SuspensionFailed, 1, 4, json!({ "error": EVIL, "attempts": 5 }))
+        .decide(ben(), Action::ApprovedFirst, RequestId(1), approval(6))
+        .decide(ben(), Action::ApprovalTakenBack, RequestId(1), json!({ "approved_at": at(1) }))
+        .decide(ben(), Action::ApprovedFirst, RequestId(1), approval(6))
+        .decide(ann(), Action::Approved, RequestId(1), approval(6))
+        .intend(RequestId(1), 0)
+        .act(Action::Suspended, RequestId(1), 0, by_call())
+        .intend(RequestId(1), 1)
+        .act(Action::SuspensionTryFailed, RequestId(1), 1, json!({ "error": "timed out", "attempt": 1 }))
+        .act(Action::Skipped, RequestId(1), 1, json!({ "why": Skip::AlreadySuspended }))
+        .intend(RequestId(1), 2)
+        .act(Action::SuspensionFailed, RequestId(1), 2, json!({ "error": EVIL, "attempts": 5 }))
+        .intend(RequestId(1), 4)
+        .act(Action::SuspensionFailed, RequestId(1), 4, json!({ "error": EVIL, "attempts": 5 }))
         // Nobody intended it.
-        .act(Action::Skipped, 1, 5, json!({ "why": "own_account" }))
-        .decide(ben(), Action::Released, 2, json!({ "reason": null }))
-        .decide(alice(), Action::Approved, 2, json!({ "selected": 2, "reason": EVIL }))
-        .intend(2, 0)
-        .act(Action::Skipped, 2, 0, json!({ "why": Skip::Gone }))
-        .intend(2, 3)
-        .act(Action::Suspended, 2, 3, by_call())
-        .decide(ben(), Action::RetriedFirst, 1, json!({ "selected": 2, "failed": 2, "reason": null }))
-        .decide(ann(), Action::Retried, 1, json!({ "selected": 2, "failed": 2, "reason": "Okta is back" }))
-        .intend(1, 2)
-        .act(Action::Suspended, 1, 2, json!({ "confirmation": "by_reading", "attempts": 2 }))
-        .intend(1, 4)
+        .act(Action::Skipped, RequestId(1), 5, json!({ "why": "own_account" }))
+        .decide(ben(), Action::Released, RequestId(2), json!({ "reason": null }))
+        .decide(alice(), Action::Approved, RequestId(2), json!({ "selected": 2, "reason": EVIL }))
+        .intend(RequestId(2), 0)
+        .act(Action::Skipped, RequestId(2), 0, json!({ "why": Skip::Gone }))
+        .intend(RequestId(2), 3)
+        .act(Action::Suspended, RequestId(2), 3, by_call())
+        .decide(
+            ben(),
+            Action::RetriedFirst,
+            RequestId(1),
+            json!({ "selected": 2, "failed": 2, "reason": null }),
+        )
+        .decide(
+            ann(),
+            Action::Retried,
+            RequestId(1),
+            json!({ "selected": 2, "failed": 2, "reason": "Okta is back" }),
+        )
+        .intend(RequestId(1), 2)
+        .act(Action::Suspended, RequestId(1), 2, json!({ "confirmation": "by_reading", "attempts": 2 }))
+        .intend(RequestId(1), 4)
         .add(Action::Restored, None, Some(0), json!({ "confirmation": "by_call" }))
         .add(Action::DriftFound, None, Some(2), json!({ "status": "ACTIVE" }))
         // Of nobody whom we suspended.
         .add(Action::DriftFound, None, Some(1), json!({ "status": "ACTIVE" }))
-        .decide(ben(), Action::WentLive, 4, json!({ "rule": rule() }))
-        .decide(ann(), Action::Denied, 9, json!({ "reason": EVIL, "seconds_to_decide": 30 }))
-        .add(Action::Expired, Some(10), None, json!({}))
-        .decide(ann(), Action::Withdrawn, 11, json!({ "reason": "wrong rule" }))
+        .decide(ben(), Action::WentLive, RequestId(4), json!({ "rule": rule() }))
+        .decide(ann(), Action::Denied, RequestId(9), json!({ "reason": EVIL, "seconds_to_decide": 30 }))
+        .add(Action::Expired, Some(RequestId(10)), None, json!({}))
+        .decide(ann(), Action::Withdrawn, RequestId(11), json!({ "reason": "wrong rule" }))
         .add(Action::BotStarted, None, None, Value::Null);
     trail.0
 }
@@ -318,7 +330,7 @@ fn eventful() -> Evidence {
 /// Nothing happened, somebody asked who sees a part only, and the oldest events are in a file of their own.
 fn uneventful() -> Evidence {
     let whole = eventful();
-    let policies = vec!["contractors".to_owned()];
+    let policies = vec!["contractors".into()];
     let excerpt = Excerpt {
         filters: Vec::new(),
         restricted_to: Some(policies.clone()),

@@ -7,6 +7,7 @@ use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, RetryState, Sessions, Unproven};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Release, Request, RequestState};
@@ -159,7 +160,7 @@ fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
     let wish = Wish {
         policy: "contractors".into(),
         provider: ProviderName::default(),
-        request: Some(7),
+        request: Some(RequestId(7)),
         account: of.subject(),
         name: of.shown.name.clone(),
         by: alice(),

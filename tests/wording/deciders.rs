@@ -6,6 +6,7 @@ use inactive_contractors::chat::Card;
 use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Lack, Unable};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
 use inactive_contractors::identity::okta::TERMS;
@@ -87,7 +88,7 @@ async fn a_card_says_what_was_decided_before_and_what_was_exempted_since() {
     let mut denial = decision();
     denial.reason = Some(EVIL.repeat(20));
     let before = Before {
-        denied: (1..25).map(|place| (id(place), (3, denial.clone()))).collect(),
+        denied: (1..25).map(|place| (id(place), (RequestId(3), denial.clone()))).collect(),
         exempted: (2..25).map(|place| (id(place), granted(1, "ada"))).collect(),
     };
     let all = Deciders { approvers: vec![alice()], ..Deciders::default() };
@@ -99,7 +100,7 @@ async fn a_card_says_what_was_decided_before_and_what_was_exempted_since() {
 async fn the_dialog_that_denies() {
     let mut desk = Desk::open().await;
     for (name, policy, count) in [("one", "contractors", 1), ("many", EVIL, 300)] {
-        desk.dialog_is(&format!("deny_{name}"), &form::deny(7, "abc", policy, count)).await;
+        desk.dialog_is(&format!("deny_{name}"), &form::deny(RequestId(7), "abc", policy, count)).await;
     }
     desk.close();
 }

@@ -7,6 +7,7 @@ use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{Block, Modal};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::draft::{Change, Draft, Sort};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::keep::Until;
 use inactive_contractors::domain::request::{Refusal, RequestState};
 use inactive_contractors::wording::actions::{About, Control, Dialog};
@@ -82,7 +83,7 @@ async fn a_review_that_is_over_says_who_and_what() {
     let state = RequestState::Approved { decision: decision(), first: None, retry: None };
     let request = about(&candidates, state.clone());
     let refusal = Refusal::AlreadyDecided { state: Box::new(state), by_you: false };
-    let over = review_dialog::over(7, refusals::refusal(&refusal), Some((&request, &candidates)));
+    let over = review_dialog::over(RequestId(7), refusals::refusal(&refusal), Some((&request, &candidates)));
     desk.dialog_is("review_over", &over).await;
     desk.close();
 }
@@ -90,7 +91,7 @@ async fn a_review_that_is_over_says_who_and_what() {
 #[tokio::test]
 async fn the_dialogs_about_one_person() {
     let mut desk = Desk::open().await;
-    let about = About { request: 7, list_hash: "abc".into(), position: 0, below: "V1".into() };
+    let about = About { request: RequestId(7), list_hash: "abc".into(), position: 0, below: "V1".into() };
     let day = NaiveDate::from_ymd_opt(2026, 12, 31);
     for (name, candidate) in ["long", "rtl", "cjk", "nameless", "channel"].into_iter().zip(crowd(5)) {
         desk.dialog_is(

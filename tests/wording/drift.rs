@@ -6,6 +6,7 @@ use inactive_contractors::domain::account::{AccountStatus, Changer, NotSuspendab
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::drift::{Back, Watch};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::missed::Missed;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::RequestState;
@@ -30,7 +31,7 @@ fn import() -> Back {
 fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
     let watch = |one: inactive_contractors::domain::candidate::Candidate| Watch {
         id: i64::from(one.position),
-        request: 7,
+        request: RequestId(7),
         provider: ProviderName::default(),
         account: one.subject(),
         name: one.shown.name,
@@ -47,7 +48,7 @@ fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
 #[tokio::test]
 async fn one_account_is_one_sentence_whoever_brought_it_back() {
     let mut desk = Desk::open().await;
-    let cards = BTreeMap::from([(7, somewhere())]);
+    let cards = BTreeMap::from([(RequestId(7), somewhere())]);
     let mut said = Vec::new();
     let admin = Changer::Admin { name: "A".repeat(300), id: None };
     for back in [
@@ -67,7 +68,7 @@ async fn one_account_is_one_sentence_whoever_brought_it_back() {
 #[tokio::test]
 async fn many_are_one_message_and_their_thread_names_all() {
     let mut desk = Desk::open().await;
-    let cards = BTreeMap::from([(7, somewhere())]);
+    let cards = BTreeMap::from([(RequestId(7), somewhere())]);
     let many = drifted(30, &import());
     let channel = desk.message(&in_channel(&policy(), &many, &cards, TERMS)).await;
     let thread = desk.message(&in_thread(&policy(), &many.iter().collect::<Vec<_>>(), TERMS)).await;

@@ -10,6 +10,7 @@ use inactive_contractors::domain::attempt::{Confirmation, Sessions};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::outreach::{Answered, Asking, OutreachAnswer, OutreachQuestion};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
@@ -128,7 +129,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
             wish: Wish {
                 policy: "contractors".into(),
                 provider: ProviderName::default(),
-                request: Some(7),
+                request: Some(RequestId(7)),
                 account: one.subject(),
                 name: one.shown.name.clone(),
                 by: person("bob"),
@@ -146,7 +147,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
         let request = about(&candidates, RequestState::pending());
         let question = |one: &Candidate| OutreachQuestion {
             id: 1,
-            request: 7,
+            request: RequestId(7),
             account: one.subject(),
             role: OutreachRole::Person,
             state: Asking::Asked {

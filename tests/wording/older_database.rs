@@ -1,6 +1,7 @@
 //! What is said when the database is not the latest, and when it goes on.
 
 use chrono::Duration;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::lineage::{DatabaseId, Head, Lineage, Mismatch, Sighting, Stop, Witness};
 use inactive_contractors::store::ResumedDatabase;
 use inactive_contractors::wording::{lineage, refusals};
@@ -38,7 +39,7 @@ async fn a_database_that_is_not_the_latest() {
         epoch_began: None,
         migrated: false,
         acknowledged: Vec::new(),
-        last_request: 0,
+        last_request: RequestId(0),
         last_restoration: 0,
         stopped: None,
     };
@@ -60,15 +61,15 @@ async fn a_database_that_is_not_the_latest() {
     let done = ResumedDatabase {
         database: database("a", 2),
         stop: stop(Mismatch::Ahead, &[]),
-        superseded: vec![3, 4],
-        swept: vec!["contractors".to_owned()],
+        superseded: vec![RequestId(3), RequestId(4)],
+        swept: vec!["contractors".into()],
     };
     let nothing = ResumedDatabase { superseded: Vec::new(), swept: Vec::new(), ..done.clone() };
     let open = request(every_request_state().swap_remove(2));
     for card in [
         lineage::superseded_card(&open),
         lineage::resumed(&person("adam"), now() + Duration::hours(1), 2),
-        refusals::note(lineage::resumed_answer(&done, &missing, &["staffing".to_owned()])),
+        refusals::note(lineage::resumed_answer(&done, &missing, &["staffing".into()])),
         refusals::note(lineage::resumed_answer(&nothing, &[], &[])),
         refusals::note(lineage::refused()),
         refusals::note(lineage::superseded()),

@@ -8,6 +8,7 @@ use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::digest::Tally;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::outreach::{Answered, Asking, OutreachAnswer, OutreachQuestion, Refusal};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
@@ -25,7 +26,7 @@ use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
 fn question(candidate: &Candidate, role: OutreachRole, state: Asking) -> OutreachQuestion {
     let shown = &candidate.shown;
     let account = Subject { id: shown.id.clone(), login: shown.login.clone() };
-    OutreachQuestion { id: i64::from(candidate.position), request: 7, account, role, state }
+    OutreachQuestion { id: i64::from(candidate.position), request: RequestId(7), account, role, state }
 }
 
 fn asked(answer: Option<(Person, OutreachAnswer)>) -> Asking {

@@ -2,6 +2,7 @@
 
 use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::person::Principal;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::identity::{IdentityError, okta};
@@ -15,7 +16,7 @@ fn principal(approver: bool, admin: bool) -> Principal {
     Principal { person: alice(), approver, admin, viewer: true }
 }
 
-fn decision(action: &str, request: Option<i64>) -> AuditEvent {
+fn decision(action: &str, request: Option<RequestId>) -> AuditEvent {
     let subject = Subject { id: contractor("kim").id, login: NAMES[7].into() };
     AuditEvent {
         seq: 1,
@@ -53,7 +54,7 @@ async fn a_page_shows_what_its_person_may_see() {
         [principal(true, true), principal(true, false), principal(false, true), principal(false, false)];
     let policies = [status(open()), status(Vec::new()), status(Vec::new()), status(open())];
     let mut decisions: Vec<_> = ["approved", "denied", "withdrawn", "released", "went_live"]
-        .map(|action| decision(action, Some(7)))
+        .map(|action| decision(action, Some(RequestId(7))))
         .into();
     decisions.extend(["exempted", "unexempted", "restore_asked"].map(|action| decision(action, None)));
     let health = answers::Health {

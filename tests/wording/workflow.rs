@@ -7,6 +7,7 @@ use inactive_contractors::chat::{Card, MessageRef};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::reminders::Kind;
 use inactive_contractors::domain::request::{
@@ -128,7 +129,7 @@ async fn a_card_that_is_asked_again() {
     for (name, became) in [
         ("card_asked_again", None),
         ("card_asked_again_for_nothing", Some(Became::Nothing)),
-        ("card_asked_again_as", Some(Became::Request(8))),
+        ("card_asked_again_as", Some(Became::Request(RequestId(8)))),
     ] {
         let mut request = about(&people, RequestState::Expired { at: at(480) });
         request.asked_again = Some(AskedAgain { decision: bob(), became });
@@ -177,13 +178,13 @@ async fn every_refusal_of_the_workflow_is_a_sentence() {
         Refusal::RetryTooLate { ended_at: at(5) },
         Refusal::AlreadyAskedAgain { again: again(None), by_you: true },
         Refusal::AlreadyAskedAgain { again: again(Some(Became::Nothing)), by_you: false },
-        Refusal::AlreadyAskedAgain { again: again(Some(Became::Request(9))), by_you: false },
+        Refusal::AlreadyAskedAgain { again: again(Some(Became::Request(RequestId(9)))), by_you: false },
     ];
     let mut texts: Vec<_> = refusals.iter().map(refusals::refusal).collect();
-    texts.push(refusals::left_out_of_retry(1, 1, &[8].into()));
-    texts.push(refusals::left_out_of_retry(3, 2, &[8, 9].into()));
+    texts.push(refusals::left_out_of_retry(1, 1, &[RequestId(8)].into()));
+    texts.push(refusals::left_out_of_retry(3, 2, &[8, 9].map(RequestId).into()));
     texts.push(refusals::left_out_of_retry(1, 0, &[].into()));
-    texts.push(refusals::left_out_of_retry(2, 1, &[8].into()));
+    texts.push(refusals::left_out_of_retry(2, 1, &[RequestId(8)].into()));
     let retry = Retry { decision: bob(), first: None, positions: [1].into(), round: 1 };
     let people = crowd(2);
     let state = RequestState::Approved { decision: decision(), first: None, retry: Some(Box::new(retry)) };

@@ -35,7 +35,8 @@ use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
 use super::hash::hex;
 use super::plan::Guard;
-use super::policy::Rule;
+use super::policy::{PolicyName, Rule};
+use crate::domain::ids::{RequestId, SweepId};
 
 pub use decide::{admit, decide, refused};
 pub use input::{Input, Known as KnownForRetry, Refusal, Verb};
@@ -268,7 +269,7 @@ pub struct AskedAgain {
 #[serde(rename_all = "snake_case")]
 pub enum Became {
     /// This request took the ended one's place.
-    Request(i64),
+    Request(RequestId),
     /// There is nobody to ask about, or a guard stopped it.
     Nothing,
 }
@@ -277,11 +278,11 @@ pub enum Became {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Never reused.
-    pub id: i64,
+    pub id: RequestId,
     /// The sweep that asks.
-    pub sweep: i64,
+    pub sweep: SweepId,
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The rule as it ran.
     pub rule: Rule,
     /// The channel's id.

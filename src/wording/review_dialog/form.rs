@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::chat::{Block, FormState, Modal, Span, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::exemption::Refusal;
+use crate::domain::ids::RequestId;
 use crate::wording::actions::{About, Dialog};
 use crate::wording::review_dialog::{REASON, REASON_MAX};
 use crate::wording::{restored_until, shown_who};
@@ -60,7 +61,7 @@ pub fn give_back(about: About, candidate: &Candidate, left_alone_until: DateTime
 }
 
 /// Returns the dialog that denies a request, with a reason or without.
-pub fn deny(request: i64, list_hash: &str, policy: &str, accounts: usize) -> Modal {
+pub fn deny(request: RequestId, list_hash: &str, policy: &str, accounts: usize) -> Modal {
     let dialog = Dialog::Deny { request, list_hash: list_hash.to_owned() };
     let what = Text::plain(format!("Request {request} of policy "))
         .with(Span::Code(policy.into()))

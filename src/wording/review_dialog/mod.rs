@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::chat::{Block, Button, Choice, FormState, Menu, Modal, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::draft::{Draft, SEARCH_MAX, Seen, Sort};
+use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use crate::wording::actions::{Control, Dialog, Memory, PageTurn, SORTS, sort_word};
 use crate::wording::{accounts, belongs_to, idle_in_words, mention, outcome_in_words, shown_who};
@@ -241,7 +242,7 @@ fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
 }
 
 /// What is shown in the dialog's place once there is nothing left to choose: why, and what became of the request.
-pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Modal {
+pub fn over(id: RequestId, why: Text, request: Option<(&Request, &[Candidate])>) -> Modal {
     let mut blocks = vec![Block::Section(why)];
     if let Some((request, candidates)) = request {
         blocks.extend(became(request, candidates).map(Block::Section));

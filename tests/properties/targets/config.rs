@@ -32,7 +32,7 @@ pub fn check(data: &[u8]) {
 
 /// Nothing later checks these again.
 fn relied_on(config: &Config) {
-    let names: BTreeSet<&str> = config.policies.iter().map(|policy| policy.name.as_str()).collect();
+    let names: BTreeSet<&str> = config.policies.iter().map(|policy| &*policy.name).collect();
     assert!(!names.is_empty() && names.len() == config.policies.len(), "{names:?}");
     let org = &config.okta.org_url;
     assert!(org.scheme() == "https" || org.host_str().is_some(), "{org}");

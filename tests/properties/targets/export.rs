@@ -9,6 +9,7 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::date_range::DateRange;
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::ids::{RequestId, SweepId};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
@@ -100,7 +101,7 @@ fn evidence(said: &[&str]) -> Evidence {
         version: "1".to_owned(),
         made_by: person(said[0]),
         period: DateRange { since: now - Duration::days(90), until: now },
-        policies: said.iter().map(|words| (*words).to_owned()).collect(),
+        policies: said.iter().map(|words| (*words).into()).collect(),
         swept: said.iter().map(|words| swept(words)).collect(),
         exemptions: said.iter().map(|words| granted(words)).collect(),
         excerpt: excerpt(said),
@@ -111,11 +112,11 @@ fn evidence(said: &[&str]) -> Evidence {
 fn excerpt(said: &[&str]) -> Excerpt {
     let steps = [Action::Approved, Action::SuspensionIntended, Action::Suspended];
     let mut events: Vec<AuditEvent> =
-        said.iter().zip(1..).map(|(words, seq)| event(words, Action::Denied, seq, seq)).collect();
+        said.iter().zip(1..).map(|(words, seq)| event(words, Action::Denied, RequestId(seq), seq)).collect();
     for (words, request) in said.iter().zip(1000..) {
         for action in steps {
             let seq = events.last().map_or(1, |last| last.seq + 1);
-            events.push(event(words, action, request, seq));
+            events.push(event(words, action, RequestId(request), seq));
         }
     }
     let head = events.last().map_or((0, GENESIS.to_owned()), |last| (last.seq, last.hash.clone()));
@@ -124,13 +125,13 @@ fn excerpt(said: &[&str]) -> Excerpt {
     Excerpt { made_at: super::now(), head, database, filters, restricted_to: None, gapless: true, events }
 }
 
-fn event(words: &str, action: Action, request: i64, seq: i64) -> AuditEvent {
+fn event(words: &str, action: Action, request: RequestId, seq: i64) -> AuditEvent {
     let mut event = AuditEvent {
         seq,
         at: super::now(),
         actor: Actor::Person(person(words)),
         action: action.word().to_owned(),
-        policy: Some(words.to_owned()),
+        policy: Some(words.into()),
         sweep: None,
         request: Some(request),
         subject: Some(subject(words)),
@@ -145,8 +146,8 @@ fn event(words: &str, action: Action, request: i64, seq: i64) -> AuditEvent {
 fn swept(words: &str) -> Swept {
     let rule = super::users::rules()[0].clone();
     let sweep = SweepRow {
-        id: 1,
-        policy: words.to_owned(),
+        id: SweepId(1),
+        policy: words.into(),
         slot: words.to_owned(),
         trigger: Trigger::Command { by: person(words) },
         started_at: super::now(),
@@ -161,7 +162,7 @@ fn granted(words: &str) -> Granted {
     let now = super::now();
     Granted {
         id: 1,
-        policy: words.to_owned(),
+        policy: words.into(),
         provider: ProviderName::default(),
         account: subject(words),
         by: person(words),
