@@ -34,7 +34,7 @@ pub enum IdentityError {
     },
     /// A passing fault (5xx, timeout, broken connection, maintenance), or an answer that never came. The call may or
     /// may not have taken effect.
-    #[error("no proper answer: {0}")]
+    #[error("no valid answer: {0}")]
     Transient(String),
     /// There is no such thing.
     #[error("not found: {0}")]

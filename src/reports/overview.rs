@@ -108,7 +108,7 @@ pub(crate) fn outcome(sweep: &SweepRow) -> String {
         SweepState::Failed { error, .. } => format!("failed: {error}"),
         SweepState::Finished { verdict, counts, .. } => match verdict {
             Verdict::NoCandidates => {
-                format!("nobody to ask about; {} checked", accounts(counts.population as usize))
+                format!("no account to propose; {} checked", accounts(counts.population as usize))
             }
             Verdict::Ask => {
                 format!("asked about {} of {}", counts.candidates, accounts(counts.population as usize))

@@ -45,7 +45,7 @@ fn said(about: &About<'_>) -> Text {
         .sentence(about.why)
         .then(" They continue on their own once that is fixed. The approval is valid until ")
         .with(Span::Time(about.until))
-        .then("; accounts that are not done by then are left alone.")
+        .then("; accounts that are not suspended by then are left alone.")
 }
 
 /// The message when it goes on.

@@ -179,8 +179,8 @@ pub fn restoration(
 ) -> Card {
     let (provider, console) = (terms.name, terms.console);
     let wish = &restoration.wish;
-    let whom = who(&wish.name, &wish.account.login);
-    let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
+    let account = who(&wish.name, &wish.account.login);
+    let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(account);
     let text = match &restoration.state {
         RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),
@@ -188,7 +188,7 @@ pub fn restoration(
             text.then(format!(" can't be restored, because {provider} no longer has the account"))
         }
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
-            " was not restored, because somebody else has suspended it again since then",
+            " was not restored, because somebody else has suspended it again",
         ),
         RestorationState::Skipped { why: Skip::Unproven, .. } => text.then(
             " was not restored, because the audit trail has no record of that request. Somebody changed the database by \

@@ -71,7 +71,7 @@ pub fn restoration(view: &CardView, candidate: &Candidate) -> Option<Text> {
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
     let text = match &restoration.state {
         RestorationState::Due(attempt) => match &attempt.trouble.error {
-            Some(error) => text.then("; waiting, the last error: ").quoted(cut(error)),
+            Some(error) => text.then("; waiting because of an error: ").quoted(cut(error)),
             None => text,
         },
         RestorationState::Restored { at, .. } => match view.policy {
@@ -82,7 +82,7 @@ pub fn restoration(view: &CardView, candidate: &Candidate) -> Option<Text> {
         },
         RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
-            text.then("; somebody else has suspended it again since")
+            text.then("; somebody else has suspended it again")
         }
         RestorationState::Skipped { why: Skip::Unproven, .. } => text
             .then("; the audit trail has no record of that request: somebody changed the database by hand"),

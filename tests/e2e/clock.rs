@@ -96,7 +96,7 @@ async fn the_slot_of_a_night_that_has_none_is_swept_for_once() {
         world.okta.add(crate::fake::okta::Person::contractor("busy@ext.example"));
         world.start_bot().await;
         world.advance(Duration::hours(16));
-        world.message("nobody to suspend").await;
+        world.message("found no account to suspend").await;
         world.advance(Duration::hours(24));
         world.audited_times("sweep_finished", slots).await;
         world.advance(Duration::hours(2));

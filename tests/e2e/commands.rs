@@ -34,8 +34,8 @@ async fn status_is_what_the_bare_command_says() {
     assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"])
         .await;
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
-    let parts = ["contractors", "nobody to ask about; 1 account checked", "answered", "Database: fine."];
+    world.message("found no account to suspend").await;
+    let parts = ["contractors", "no account to propose; 1 account checked", "answered", "Database: fine."];
     assert_answer(&world, U_VIEWER, "status", &parts).await;
     assert!(!ask(&world, U_VIEWER, "status").await.contains("left out"), "Slack could tell of each policy");
     world.okta.revoke_api_token();
@@ -53,7 +53,7 @@ async fn status_knows_what_okta_answered_for_any_command() {
     world.start_bot().await;
     // The account is found; only the closer look at it is denied.
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["I can't read that account"]).await;
-    assert_answer(&world, U_VIEWER, "status", &["Okta: failed", "administrator roles"]).await;
+    assert_answer(&world, U_VIEWER, "status", &["Okta: last request failed", "administrator roles"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -117,7 +117,7 @@ async fn pending_links_to_the_card() {
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "pending", &["No request is open"]).await;
     let card = world.sweep().await;
-    assert_answer(&world, U_VIEWER, "pending", &["1 request is open", "waits for a decision"]).await;
+    assert_answer(&world, U_VIEWER, "pending", &["1 request is open", "needs a decision"]).await;
     let answer = world.slack.ephemerals(U_VIEWER).pop().expect("it was just read");
     let link = format!("/archives/{C_OPS}/p{}", card.ts.replace('.', ""));
     let json = serde_json::to_string(&answer.blocks).expect("blocks are JSON");

@@ -137,7 +137,7 @@ async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is
     world.audited_times("paused", 1).await;
     let told = |slack: &crate::fake::slack::FakeSlack| {
         let messages = slack.messages(C_OPS);
-        messages.into_iter().find(|message| message.visible_text().contains("is paused by"))
+        messages.into_iter().find(|message| message.visible_text().contains("was paused by"))
     };
     world.slack.wait_long("a word to the channel", told).await;
     assert_eq!((world.changes_asked().len(), world.okta.suspends(ADA)), (tried, 0));
@@ -205,7 +205,7 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
     }
     let bot = BotProcess::run(&world).await;
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 2 of the database"]).await;
     let next = world.sweep().await;
     assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
     world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
@@ -267,7 +267,7 @@ async fn a_commit_that_may_have_been_made_or_not_ends_the_bot_and_the_next_start
     world.until("the card recorded", |world| world.count(Inspection::messages, stands) == 1).await;
     next_commit_fails(&world);
     world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
-    world.told(U_APPROVER, "I can't tell whether it was").await;
+    world.told(U_APPROVER, "I can't tell whether it was saved").await;
     let ended = bot.ended().await;
     ended.tells_no_secrets(&world);
     assert_eq!(ended.code, Some(5), "{ended:?}");

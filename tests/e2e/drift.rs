@@ -116,7 +116,7 @@ async fn an_admin_is_named_and_the_account_has_its_grace() {
     world.message("restored by the administrator").await;
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     world.advance(Duration::days(2));
     let card = world.sweep().await;
     assert!(card.visible_text().contains(ADA), "after the grace it is judged as any other");
@@ -269,7 +269,7 @@ async fn the_watch_is_over_after_the_configured_time() {
     world.until("the watch has ended", |world| over(world) == 1).await;
     world.okta.bring_back_by_import(ADA, "Workday");
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert!(drift_found(&world).is_empty());
     world.nothing_else_is_wrong().await;
 }
@@ -370,7 +370,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
     }
     an_hour_passes(&world).await;
     let told = world.message("35 suspended accounts were restored by someone else").await.visible_text();
-    assert!(told.contains("… and 15 accounts more"), "{told}");
+    assert!(told.contains("… and 15 more accounts"), "{told}");
     let last = |slack: &crate::fake::slack::FakeSlack| {
         let replies = slack.replies(C_OPS, &card.ts);
         let times_told = |login: &String| replies.iter().filter(|reply| in_drift(reply, login)).count();

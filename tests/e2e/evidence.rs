@@ -98,7 +98,7 @@ async fn nobody_is_proposed_on_the_word_of_a_listing_that_lags() {
     world.okta.set_user_type(BEN, "Employee");
     world.okta.delete(CAT);
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert_eq!((world.audited("proposed"), world.okta.suspends(ADA)), (1, 1));
     assert_eq!(world.okta.status_of(ADA), Status::Suspended);
     world.nothing_else_is_wrong().await;
@@ -157,7 +157,7 @@ async fn a_late_event_of_the_log_is_told_once() {
     world.message("2 accounts suspended").await;
     world.okta.late_event(ADA, "user.authentication.sso", signed_on);
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     // The sweep has both looked at again, and only that look says when the next one is.
     let waits = |watch: &WatchRecord| watch.next_at.is_some_and(|at| at > world.clock.now());
     world.until("both to be looked at later", |world| world.count(Inspection::watches, waits) == 2).await;

@@ -50,7 +50,7 @@ async fn an_approver_sees_the_whole_dashboard() {
         "asked about 1 of 1",
         "Next sweep",
         "request 1",
-        "waits for a decision",
+        "needs a decision",
         "2 exemptions end soon",
         BEN,
         "exempted",

@@ -420,7 +420,7 @@ async fn sessions_end_although_the_bot_dies_right_after_the_suspension() {
     world.start_bot().await;
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.okta.sessions_cleared(ADA), [true]);
-    assert!(outcome(&world, &card, ADA).await.contains("; its sessions are ended"));
+    assert!(outcome(&world, &card, ADA).await.contains("; its sessions were ended"));
     assert_eq!(world.audited("sessions_cleared"), 1);
     world.nothing_else_is_wrong().await;
 }
@@ -430,7 +430,7 @@ async fn sessions_that_can_not_be_ended_at_once_are_tried_again() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA, BEN]).await;
     world.okta.fail_always("DELETE sessions", Fault::Status(503, "E0000009"));
     approve(&world, &card).await;
-    world.card_says(&card, "have not ended yet; the last error: ").await;
+    world.card_says(&card, "have not been ended yet, because of an error: ").await;
     world.until("a try more", |world| world.audited("sessions_clear_try_failed") >= 1).await;
     assert_eq!(world.audited("completed"), 0);
     world.okta.clear_faults();
@@ -517,7 +517,7 @@ async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
     by_hand::approve(&world.database(), &forged, &due);
     world.start_bot().await;
     let said = outcome(&world, &card, ADA).await;
-    assert!(said.contains("no record of such a decision. Somebody changed the database by hand"), "{said}");
+    assert!(said.contains("no record of an approval. Somebody changed the database by hand"), "{said}");
     world.message("0 accounts suspended, 2 left alone").await;
     assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
     let skipped = world.audit().into_iter().find(|line| line.action == "skipped").expect("it is audited");
@@ -536,7 +536,7 @@ async fn who_is_given_back_meanwhile_keeps_their_sessions() {
     world.advance(Duration::seconds(61));
     world.message("1 account suspended. Approved by").await;
     let said = outcome(&world, &card, ADA).await;
-    assert!(said.contains("its sessions were left alone: it is no longer suspended"), "{said}");
+    assert!(said.contains("its sessions were left alone: the account is no longer suspended"), "{said}");
     assert_eq!(world.okta.sessions_cleared(ADA), [] as [bool; 0]);
     assert_eq!(world.audited("sessions_clear_skipped"), 1);
     world.nothing_else_is_wrong().await;

@@ -237,7 +237,7 @@ async fn they_are_asked_before_the_deadline_if_the_policy_says_so() {
         world_of_ada("ask_contractor = true\nask_before = \"4h\"\nremind_before = [\"5h\"]").await;
     world.advance(Duration::hours(3));
     // What comes then anyway, so that the loop has surely looked.
-    world.message("is still open: it waits for an answer").await;
+    world.message("needs a decision by").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.advance(Duration::hours(1));
     asked(&world, U_ADA, "may be suspended").await;

@@ -21,8 +21,8 @@ fn saying(world: &World, words: &str) -> Vec<Message> {
     world.slack.messages(C_OPS).into_iter().filter(said).collect()
 }
 
-const REMINDER: &str = "is still open: it waits for an answer";
-const ESCALATION: &str = "has not been decided by its approvers";
+const REMINDER: &str = "needs a decision by";
+const ESCALATION: &str = "The approvers have not decided yet";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approvers_are_reminded_then_somebody_else_is_told_then_it_expires() {
@@ -163,7 +163,7 @@ async fn asking_again_is_a_fresh_request_with_fresh_data_and_the_old_card_leads_
     );
     assert!(one.is_ok() && other.is_ok());
     let card = world.message("Suspend 2 accounts?").await;
-    assert!(card.visible_text().contains("1 of these accounts has been pending"), "{}", card.visible_text());
+    assert!(card.visible_text().contains("1 account has been pending"), "{}", card.visible_text());
     let old = world.card_says(&old, "request 2 took its place").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.audited_times("card_posted", 2).await;
@@ -180,7 +180,7 @@ async fn asking_again_outlives_the_process_and_says_when_there_is_nothing_to_ask
     world.slack.click(U_ADMIN, &old.ts, "ask_again").await.expect("the button is there");
     world.kill_bot().await;
     world.start_bot().await;
-    let old = world.card_says(&old, "the new sweep found nobody to ask about").await;
+    let old = world.card_says(&old, "the new sweep found no account to propose").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.nothing_else_is_wrong().await;
 }

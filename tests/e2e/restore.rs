@@ -45,7 +45,7 @@ async fn why_says_who_suspended_an_account() {
     world
         .okta
         .add(Person::contractor("kim@ext.example").status(Status::Suspended).status_changed_days_ago(3));
-    let theirs = "is already suspended: somebody else suspended it. Its status changed";
+    let theirs = "is already suspended: somebody else suspended it. Its status last changed";
     assert_answer(&world, U_VIEWER, "why kim@ext.example", &[theirs]).await;
     world.nothing_else_is_wrong().await;
 }
@@ -67,7 +67,7 @@ async fn a_restored_account_is_back_and_left_alone_for_a_while() {
     assert_eq!(events[events.len() - 3..], ["restore_asked", "restore_intended", "restored"]);
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["restored", "she called"]).await;
     world.advance(Duration::days(2));
     let card = world.sweep().await;
@@ -87,7 +87,7 @@ async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
     world.okta.set_status(BEN, Status::Active);
     world.advance(Duration::days(10));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert_eq!(world.audited("proposed"), 2, "only the first time");
     world.advance(Duration::days(11));
     let card = world.sweep().await.visible_text();
@@ -158,7 +158,7 @@ async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() 
     let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
     world.okta.deny("lifecycle/unsuspend");
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
-    let paused = world.card_says(&card, "; waiting, the last error: ").await.visible_text();
+    let paused = world.card_says(&card, "; waiting because of an error: ").await.visible_text();
     assert!(paused.contains("being restored") && paused.contains("the API token may not"), "{paused}");
     let again = format!("restore {ADA} me too");
     assert_answer(&world, U_APPROVER2, &again, &["already being restored", "error: ", "may not"]).await;
@@ -282,7 +282,7 @@ async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
     world.advance(Duration::seconds(2));
     world.okta.set_status(ADA, Status::Suspended);
     world.advance(Duration::seconds(4));
-    world.message("somebody else has suspended it again since then").await;
+    world.message("somebody else has suspended it again").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     let skipped = world.audit().into_iter().find(|line| line.action == "restore_skipped").expect("it ended");
     assert_eq!(skipped.detail["why"], "changed_by_others");
@@ -301,7 +301,7 @@ async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
     world.okta.set_status(ADA, Status::Suspended);
     world.okta.allow("lifecycle/unsuspend");
     world.advance(Duration::seconds(41));
-    world.card_says(&card, "somebody else has suspended it again since").await;
+    world.card_says(&card, "somebody else has suspended it again").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
     world.nothing_else_is_wrong().await;

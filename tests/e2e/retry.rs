@@ -180,7 +180,7 @@ async fn a_suspension_that_took_effect_unseen_is_ours_after_a_retry() {
 async fn where_two_approve_two_try_again() {
     let (world, card) = with_a_failure("approvals_needed = 2\n", &[]).await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.card_says(&card, "waits for a second person").await;
+    world.card_says(&card, "A second person must confirm it").await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button stays");
     world.told(U_APPROVER, "somebody else has to approve too").await;
     assert_eq!(world.okta.suspends(ADA), 0);

@@ -108,7 +108,7 @@ async fn a_day_without_candidates_is_one_quiet_line() {
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
     world.move_to(9, 0);
-    let line = world.message("nobody to suspend. 1 account checked").await;
+    let line = world.message("found no account to suspend. 1 account checked").await;
     assert!(line.actions().is_empty());
     world.stop_bot().await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1);
@@ -125,7 +125,7 @@ async fn a_day_without_candidates_can_be_quieter_still() {
     world.until("the sweep's end", |world| world.audited("sweep_finished") == 1).await;
     // Anyone who asks is answered all the same.
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     world.stop_bot().await;
     assert_eq!((world.slack.messages(C_OPS).len(), world.audited("sweep_finished")), (1, 2));
     world.nothing_else_is_wrong().await;
@@ -135,9 +135,9 @@ async fn a_day_without_candidates_can_be_quieter_still() {
 async fn who_is_already_asked_about_is_not_asked_about_again() {
     let (world, first) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.ask_for_sweep().await;
-    let line = world.message("nobody to suspend").await;
+    let line = world.message("found no account to suspend").await;
     assert!(
-        line.visible_text().contains("1 account already waits for a decision"),
+        line.visible_text().contains("1 account is pending in another request"),
         "{}",
         line.visible_text()
     );

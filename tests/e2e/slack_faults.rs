@@ -249,7 +249,7 @@ async fn a_card_that_slack_refuses_is_replaced_by_its_sentence() {
     assert!(cards[0].visible_text().contains("contractors"), "{}", world.slack.dump());
     let first = serde_json::Value::from(cards[0].versions[0].blocks.clone()).to_string();
     assert!(!first.contains("\"button\""), "what was refused is not tried again: {first}");
-    assert!(world.next_deadline().is_some(), "the request waits for an answer all the same");
+    assert!(world.next_deadline().is_some(), "the request needs a decision all the same");
     world.nothing_else_is_wrong().await;
 }
 

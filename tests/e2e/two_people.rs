@@ -35,7 +35,7 @@ async fn the_first_approval_waits_on_the_card_and_the_second_person_carries_it_o
     click(&world, U_APPROVER, &card, "suspend").await;
     let waiting = world.card_says(&card, "A second person must approve too").await;
     assert!(waiting.visible_text().contains("Approved first by"), "{}", waiting.visible_text());
-    assert_answer(&world, U_VIEWER, "pending", &["waits for a second approval"]).await;
+    assert_answer(&world, U_VIEWER, "pending", &["needs a second approval"]).await;
     // The row is all that there is of it, and it outlives the process.
     world.kill_bot().await;
     world.start_bot().await;

@@ -137,7 +137,7 @@ async fn every_other_note_is_a_sentence() {
         .collect();
     notes(&mut desk, "not_restored", texts).await;
     desk.message_is("database_lost", &notices::database_lost()).await;
-    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
+    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  The account")).await;
     desk.close();
 }
 
@@ -286,7 +286,7 @@ async fn questions_are_answered() {
         live: false,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
         paused: None,
-        backlog: Some("2 of these accounts have been pending for up to 9 sweeps.".into()),
+        backlog: Some("2 accounts have been pending for up to 9 sweeps.".into()),
         open: open.clone(),
     };
     let health = answers::Health {

@@ -121,7 +121,7 @@ fn question(request: &Request) -> Text {
 /// The choice of an earlier look.
 fn resumed(draft: &Draft) -> Vec<Block> {
     let Some(at) = draft.resumed else { return Vec::new() };
-    let text = Text::plain("Your selection of ").with(Span::Time(at)).then(" is still here.");
+    let text = Text::plain("Your selection from ").with(Span::Time(at)).then(" is still here.");
     vec![Block::Section(text), Block::Buttons(vec![Control::StartOver.button("Start over")])]
 }
 

@@ -220,7 +220,7 @@ async fn put_a_copy_back(world: &World) {
     world.start_bot().await;
     let line = "/inactive-contractors pause wrong people";
     world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
-    world.message("is paused by").await;
+    world.message("was paused by").await;
     world.stop_bot().await;
     world.file_let_go().await;
     world.okta.clear_faults();
