@@ -10,7 +10,7 @@ use super::{Span, Text};
 pub enum ChatWord {
     /// Its name.
     Name,
-    /// The right by which the bot is told people's addresses.
+    /// The right by which the bot can read people's addresses.
     AddressRight,
 }
 
@@ -21,7 +21,7 @@ pub struct ChatTerms {
     pub name: &'static str,
     /// What a command begins with, as in "/inactive-contractors".
     pub command: String,
-    /// The right by which the bot is told people's addresses, as its admins know it.
+    /// The right by which the bot can read people's addresses, as its admins know it.
     pub address_right: &'static str,
 }
 

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_is_told_in_the_zone_of_the_policy_that_it_names() {
+    async fn a_question_is_repeated_in_the_zone_of_the_policy_that_it_names() {
         let mut berlin = Policy { name: "b".to_owned(), ..policy() };
         berlin.schedule.zone = chrono_tz::Europe::Berlin;
         let bench = Bench::of(vec![policy(), berlin]);

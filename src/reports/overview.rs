@@ -150,7 +150,7 @@ mod tests {
             let open: Vec<i64> = status.open.iter().map(|(request, _)| request.id).collect();
             (status.policy.name.clone(), open, status.backlog.clone())
         };
-        let backlog = "1 of these accounts has been pending for 2 sweeps.".to_owned();
+        let backlog = "1 account has been pending for 2 sweeps.".to_owned();
         assert_eq!(
             statuses.iter().map(said).collect::<Vec<_>>(),
             [("p".to_owned(), vec![request], Some(backlog)), ("q".to_owned(), vec![], None)]

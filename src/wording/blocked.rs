@@ -9,7 +9,7 @@ use crate::wording::accounts;
 use crate::wording::layout::spoken;
 use crate::wording::notices::NAMED_MAX;
 
-/// What there is to say of an obstacle.
+/// What a message says about a blocker.
 pub struct About<'a> {
     /// Whose suspensions wait.
     pub request: &'a Request,

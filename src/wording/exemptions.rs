@@ -287,7 +287,7 @@ pub enum NotRestored {
     NoReason,
     /// The reason is too long.
     ReasonTooLong,
-    /// It can't be told whether it is the person's own.
+    /// It can't be determined whether it is the person's own.
     NoEmail,
 }
 

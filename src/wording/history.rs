@@ -203,7 +203,8 @@ pub fn made(made: &Made) -> Text {
     }
 }
 
-/// The answer to a command that made a file for its person. `what` is "the evidence" or "the export of 12 audit events".
+/// The answer to a command that made a file for its person. `what` is "the evidence" or "the export of 12 audit
+/// events".
 pub fn sent(what: &str, made_text: Text) -> Card {
     let summary = Text::plain(format!("I sent you {what} in a direct message."));
     Card { summary: summary.clone(), blocks: vec![Block::Section(summary), Block::Context(made_text)] }

@@ -283,7 +283,7 @@ fn exemption_in_words(exemption: &Exemption) -> Text {
     }
 }
 
-/// What became of a candidate, as a phrase: "suspended", "left alone: …".
+/// The outcome of a candidate, as a phrase: "suspended", "left alone: …".
 pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) -> Text {
     match &candidate.state {
         CandidateState::Previewed => Text::plain("would be proposed"),
@@ -321,7 +321,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
     }
 }
 
-/// What became of the sessions of a suspended account, as the end of a phrase.
+/// The outcome for the sessions of a suspended account, as the end of a phrase.
 fn sessions_in_words(sessions: &Sessions) -> Text {
     let text = Text::plain("; its sessions ");
     match sessions {

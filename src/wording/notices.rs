@@ -1,4 +1,4 @@
-//! Messages that stand on their own: what became of a request, and sweeps that asked nothing.
+//! Messages that stand on their own: the result of a request, and sweeps that asked nothing.
 
 use chrono::{DateTime, Utc};
 

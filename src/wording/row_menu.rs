@@ -1,4 +1,4 @@
-//! A person's row on the card: the menu at its side, and what became of an account after it was suspended.
+//! A person's row on the card: the menu at its side, and whether an account was restored after its suspension.
 
 use chrono::{DateTime, Utc};
 

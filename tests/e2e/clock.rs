@@ -122,11 +122,11 @@ async fn a_clock_that_differs_from_oktas_suspends_nobody_until_it_is_set_right()
         assert_answer(&world, U_VIEWER, "status", &[words, "Correct it"]).await;
         assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
         set_own_clock(&world, Duration::minutes(-minutes));
-        // The obstacle is looked at once a minute.
+        // The blocker is looked at once a minute.
         world.advance(Duration::seconds(61));
         world.message("1 account suspended. Approved by").await;
         assert_eq!((world.okta.suspends(ADA), world.audited("suspended")), (1, 1));
-        assert_answer(&world, U_VIEWER, "status", &["Okta: answered"]).await;
+        assert_answer(&world, U_VIEWER, "status", &["Okta: last answered"]).await;
         world.nothing_else_is_wrong().await;
     }
 }

@@ -239,7 +239,7 @@ async fn the_audit_trail_is_verified_on_request_and_says_where_it_breaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_whoever_turns() {
+async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_anyone_who_turns() {
     let world = World::at_ten(&format!("{PLAIN_POLICY}max_candidates = 100\n")).await;
     let logins: Vec<String> = (0..45).map(|number| format!("p{number:02}@ext.example")).collect();
     world.add_idle(&logins.iter().map(String::as_str).collect::<Vec<_>>());
@@ -302,17 +302,17 @@ async fn of_the_rest_of_the_directory_no_command_tells_anything() {
     world.start_bot().await;
     let mut lines = Vec::new();
     let asked = ["ceo@corp.example", &id, "no-1", "no-2"];
-    for whom in asked {
+    for person in asked {
         lines.extend(
             ["restore {} x", "unexempt {}", "exempt {} for 3d x", "leave {} from tomorrow x", "why {}"]
-                .map(|line| (line.replace("{}", whom), whom)),
+                .map(|line| (line.replace("{}", person), person)),
         );
     }
-    for (line, whom) in lines {
+    for (line, person) in lines {
         let answer = ask(&world, U_APPROVER, &line).await;
         // Word for word what is said of an account that isn't there.
-        let nobody = ask(&world, U_APPROVER, &line.replace(whom, "nobody@corp.example")).await;
-        assert_eq!(answer, nobody.replace("nobody@corp.example", whom), "{line:?}");
+        let nobody = ask(&world, U_APPROVER, &line.replace(person, "nobody@corp.example")).await;
+        assert_eq!(answer, nobody.replace("nobody@corp.example", person), "{line:?}");
         assert!(answer.starts_with("None of your policies covers an account"), "{line:?} says: {answer}");
     }
     assert_eq!(world.audited("exempted"), 0);
@@ -321,9 +321,9 @@ async fn of_the_rest_of_the_directory_no_command_tells_anything() {
     assert_eq!(refused.len(), 8);
     let nobody = serde_json::json!({ "bot": env!("CARGO_PKG_VERSION"), "command": "restore", "typed": "nobody@corp.example",
         "why": "none of their policies covers such an account" });
-    for (pair, whom) in refused.chunks(2).zip(asked) {
+    for (pair, person) in refused.chunks(2).zip(asked) {
         assert_eq!((&pair[0].login, &pair[1].login, &pair[1].detail), (&None, &None, &nobody));
-        assert_eq!(pair[0].detail.to_string().replace(whom, "nobody@corp.example"), nobody.to_string());
+        assert_eq!(pair[0].detail.to_string().replace(person, "nobody@corp.example"), nobody.to_string());
     }
     // Who shares a contractor's number is none of anybody's business either.
     assert_answer(&world, U_VIEWER, "why 3", &[ADA, "is inactive"]).await;

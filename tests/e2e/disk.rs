@@ -73,7 +73,7 @@ async fn on_a_disk() -> Option<(World, Disk, BotProcess, String)> {
     Some((world, disk, bot, card))
 }
 
-/// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is told.
+/// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is notified.
 async fn nothing_is_done(world: &World, card: &str) {
     world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
     world.told(U_APPROVER, "Something failed here before anything was recorded").await;
@@ -238,7 +238,7 @@ async fn a_file_that_somebody_else_holds_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() {
+async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_fix() {
     let Some((world, disk, bot, _)) = on_a_disk().await else { return };
     bot.terminate();
     assert_eq!(bot.ended().await.code, Some(0));
@@ -293,12 +293,12 @@ async fn said_so_often(world: &World, words: &str, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
+async fn each_outage_of_a_day_is_reported_and_the_last_one_says_that_it_is() {
     let world = World::at_ten(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let bot = run_by_worlds_clock(&world).await;
     let card = world.sweep().await.ts;
-    // Four of today are told already, as by processes that have ended.
+    // Four of today are reported already, as by processes that have ended.
     let today = world.clock.now().date_naive();
     for number in 0..4 {
         for what in ["fails", "works"] {
@@ -317,7 +317,7 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
         other.let_go();
         said_so_often(&world, WORKS, times).await;
     }
-    // Enough for a day: what comes now is looked for, and not told.
+    // Enough for a day: what comes now is looked for, and not reported.
     other.hold();
     bot.writes("further ones are only logged", 1).await;
     other.let_go();

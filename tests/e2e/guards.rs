@@ -21,7 +21,7 @@ fn add(world: &World, name: &str, count: usize, days: i64) {
     }
 }
 
-/// A sweep that has no card: the channel is told why, nothing else happens.
+/// A sweep that has no card: the channel is notified why, nothing else happens.
 async fn assert_stopped(world: &World, action: &str, words: &str) {
     world.ask_for_sweep().await;
     world.message(words).await;

@@ -117,7 +117,7 @@ async fn a_question_goes_by_person_time_hand_outcome_and_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
+async fn pages_go_back_and_forth_with_the_rights_of_anyone_who_turns_them() {
     let world = history().await;
     for number in 0..20 {
         world.next_try_is_recorded(U_GUEST);
@@ -285,7 +285,7 @@ fn written_anew(document: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
+async fn a_head_that_was_kept_elsewhere_shows_a_rewritten_file() {
     let world = history().await;
     let head = kept_head(&world);
     assert_answer(&world, U_APPROVER, "export json", &["in a direct message"]).await;
@@ -380,7 +380,7 @@ async fn a_report_is_numbers_and_a_picture_that_says_the_same() {
     // Slack is still working on the picture when it is first shown.
     world.slack.delay_pictures(2);
     let line =
-        ["Report on contractors", "1 account suspended", "1 request denied", "I am posting the picture"];
+        ["Report on contractors", "1 account suspended", "1 request denied", "I am sending you the picture"];
     assert_answer(&world, U_VIEWER, "report 30d", &line).await;
     let shown = |slack: &crate::fake::slack::FakeSlack| slack.direct_messages(U_VIEWER).pop();
     let message = world.slack.wait_for("the picture", shown).await;
@@ -491,7 +491,7 @@ async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_sees_one_policy_gets_nothing_of_another() {
+async fn a_person_who_sees_one_policy_gets_nothing_of_another() {
     let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
                  user_type = \"Consultant\"\npreview_first = false\nmax_share = 1.0\nschedule = \"0 0 29 2 *\"\n";
     let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n{other}")).await;

@@ -65,7 +65,7 @@ async fn a_pause_stops_what_was_approved_before_the_next_call_and_resuming_goes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn giving_back_goes_on_while_paused() {
+async fn restoring_goes_on_while_paused() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
@@ -100,7 +100,7 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
     world.nothing_else_is_wrong().await;
 }
 
-/// Two policies with one admin, whom the second one names by a user group.
+/// Two policies with one admin, named in the second one by a user group.
 async fn two_policies(user_type: &str) -> World {
     let world = World::at_ten(&format!(
         "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"{user_type}\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
@@ -230,7 +230,8 @@ async fn while_paused_no_rule_goes_live() {
     world.nothing_else_is_wrong().await;
 }
 
-/// Nothing is left to be told of the first request, nor does a late update have to be waited for; it stays live all the same.
+/// Nothing is left to be posted of the first request, nor does a late update have to be waited for; it stays live all
+/// the same.
 async fn settled(world: &World) {
     world.advance(Duration::minutes(2));
     let is_final = |one: &MessageRecord| one.key == "request:1:card" && one.render_again_at.is_none();
@@ -250,7 +251,7 @@ async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes()
     world.set_policy(&format!("{PLAIN_POLICY}inactive_after = \"30d\"\n"));
     world.start_bot().await;
     world.card_says(&card, "by the new rule once an admin resumes").await;
-    // A sweep that does not wait starts before this is told.
+    // A sweep that does not wait starts before this is posted.
     world.message("the rule was changed before anybody decided").await;
     settled(&world).await;
     // What waits is not lost by a restart.

@@ -296,7 +296,7 @@ async fn a_dead_bot_token_ends_the_bot_although_its_socket_lives() {
     }
 }
 
-/// Something about the channel was told to the admin.
+/// Something about the channel was notified to the admin.
 async fn admin_told(world: &World, words: &str) {
     let told = |note: &Message| note.visible_text().contains(words);
     let note = |slack: &FakeSlack| slack.direct_messages(U_ADMIN).into_iter().find(told);
@@ -362,7 +362,7 @@ async fn in_the_new_channel(world: &World, what: &str, is_it: impl Fn(&Message) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_approved_in_a_channel_that_is_gone_is_told_in_the_policys_new_one() {
+async fn what_was_approved_in_a_channel_that_is_gone_is_reported_in_the_policys_new_one() {
     let mut world = world_with_bot().await;
     let card = world.sweep().await;
     world.slack.leave(BOT_USER, C_OPS);

@@ -31,7 +31,7 @@ async fn submit(world: &World, user: &str, reason: &str) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_given_back_from_its_row() {
+async fn an_account_is_restored_from_its_row() {
     let (world, card) = finished(PLAIN_POLICY).await;
     choose(&world, U_APPROVER2, &card, "give_back", 0).await;
     says(&world, U_APPROVER2, "leaves the account alone until").await;

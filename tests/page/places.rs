@@ -142,7 +142,7 @@ async fn the_clock_jumps_to_the_reminders_of_a_request_that_nobody_answers() {
     story(async |page, _| {
         super::swept(page).await;
         page.input("#clock-next-reminder").await;
-        page.see_words("#messages li.message", "needs a decision by").await;
+        page.see_words("#messages li.message", "Reminder: ").await;
         page.input("#clock-next-reminder").await;
         page.see_words("#messages li.message", "The approvers have not decided yet").await;
         page.input("#clock-past-deadline").await;

@@ -95,7 +95,7 @@ async fn every_refusal_is_a_sentence() {
 #[tokio::test]
 async fn every_other_note_is_a_sentence() {
     let mut desk = Desk::open().await;
-    let whom = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
+    let shown = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
     let texts = vec![
         refusals::denied(&Denied::Outsider(alice(), "this account is a guest".into())),
         refusals::denied(&Denied::CantTell(EVIL.into())),
@@ -109,9 +109,9 @@ async fn every_other_note_is_a_sentence() {
         refusals::dialog_out_of_date(),
         refusals::dialog_changed(),
         refusals::undo_is_over("kim@contractors.example"),
-        refusals::undone_already(whom(), &alice(), true),
-        refusals::undone_already(whom(), &alice(), false),
-        refusals::nothing_to_undo(whom()),
+        refusals::undone_already(shown(), &alice(), true),
+        refusals::undone_already(shown(), &alice(), false),
+        refusals::nothing_to_undo(shown()),
         refusals::account_gone(TERMS),
         refusals::cant_look_up(TERMS),
         refusals::ask_again(),
@@ -218,7 +218,7 @@ async fn sweeps_that_ask_nothing_say_why() {
 }
 
 #[tokio::test]
-async fn exemptions_and_restorations_are_told() {
+async fn exemptions_and_restorations_are_sentences() {
     let mut desk = Desk::open().await;
     let mut cards = vec![
         exemptions::exempted(&granted(1, EVIL), Some(7), at(0)),

@@ -273,7 +273,7 @@ fn trail() -> Vec<AuditEvent> {
         .intend(1, 4)
         .add(Action::Restored, None, Some(0), json!({ "confirmation": "by_call" }))
         .add(Action::DriftFound, None, Some(2), json!({ "status": "ACTIVE" }))
-        // Of nobody whom we suspended.
+        // Of nobody that we suspended.
         .add(Action::DriftFound, None, Some(1), json!({ "status": "ACTIVE" }))
         .decide(ben(), Action::WentLive, 4, json!({ "rule": rule() }))
         .decide(ann(), Action::Denied, 9, json!({ "reason": EVIL, "seconds_to_decide": 30 }))

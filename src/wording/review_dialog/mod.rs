@@ -240,7 +240,7 @@ fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
     back.into_iter().chain(on).collect()
 }
 
-/// What is shown in the dialog's place once there is nothing left to choose: why, and what became of the request.
+/// What is shown in the dialog's place once there is nothing left to choose: why, and the result of the request.
 pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Modal {
     let mut blocks = vec![Block::Section(why)];
     if let Some((request, candidates)) = request {

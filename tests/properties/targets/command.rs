@@ -67,6 +67,7 @@ fn acts(text: &str, verb: &str, about: Option<&str>, understood: &Understood) {
     let timed = understood.from.is_some() || understood.until.is_some();
     for word in left {
         let known = word == verb
+            || (verb == "exempt" && word == "leave")
             || about.is_some_and(|about| folded(about) == word)
             || understood.policy.as_deref().is_some_and(|policy| word.contains(policy))
             || ["policy", "here", "because", "reason", "all", "every", "everything", "policies"]

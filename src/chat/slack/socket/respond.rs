@@ -106,7 +106,7 @@ impl Dispatch {
         with_payload(id, &json!(update))
     }
 
-    /// Shows what follows an acknowledgement. The person is told if it can't be shown.
+    /// Shows what follows an acknowledgement. The person is notified if it can't be shown.
     pub(super) async fn follow(self: Arc<Self>, form: Form, then: Then) {
         let Prepared { response, otherwise, until_shown } = match then {
             Then::Later(later) => later.prepared().await,
