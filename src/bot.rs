@@ -212,7 +212,7 @@ struct Ready {
     config: Config,
     messenger: Messenger,
     providers: Adapters,
-    /// How the audit trail tells of it.
+    /// How the audit trail names it.
     how: Action,
 }
 
@@ -322,7 +322,8 @@ impl Runner {
         }
     }
 
-    /// The next configuration that works. One that doesn't changes nothing: people are told why, and the old one stands.
+    /// The next configuration that works. One that doesn't changes nothing: people are notified why, and the old one
+    /// stays.
     async fn next(
         &self,
         old: (&Config, &Adapters),
@@ -388,7 +389,7 @@ impl Runner {
         Ok(Ready { config, messenger, providers: adapters, how: Action::ConfigurationReloaded })
     }
 
-    /// The configuration to try from now on, as far as it can be told while the chat system can't be reached.
+    /// The configuration to try from now on, as far as is known while the chat system can't be reached.
     fn replace(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<(Config, Adapters)> {
         Supervisor::reloading();
         let config = may_become(old, read)?;

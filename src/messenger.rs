@@ -1,5 +1,5 @@
 //! The chat system that a configuration names. The wiring treats all of them alike; what they are beside their port, such
-//! as a connection that is kept, is told apart here only.
+//! as a connection that is kept, is decided here only.
 
 use std::sync::Arc;
 

@@ -29,7 +29,7 @@ tokio::task_local! {
 pub enum Class {
     /// It carries a decision: it changes an account, or establishes who decides.
     Action,
-    /// It looks at an account that is about to be changed, or tells people about it.
+    /// It looks at an account that is about to be changed, or notifies people of it.
     FreshLook,
     /// It is a part of a sweep.
     Sweep,

@@ -114,7 +114,7 @@ async fn a_sweep_is_approved_and_the_accounts_turn_suspended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_is_told_why_not_and_nothing_changes() {
+async fn a_guest_gets_the_reason_and_nothing_changes() {
     story(async |page, sandbox| {
         swept(page).await;
         page.open(U_GUEST).await;

@@ -195,7 +195,7 @@ pub struct Later(BoxFuture<'static, Prepared>);
 pub struct Prepared {
     /// What the person gets.
     pub response: Response,
-    /// What they are told if that can't be shown.
+    /// The reply if that can't be shown.
     pub otherwise: Card,
     /// Dropped by the adapter once the response is shown or can't be: others may wait for that.
     pub until_shown: Option<Box<dyn Send>>,

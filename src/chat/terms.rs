@@ -5,7 +5,7 @@
 pub enum ChatWord {
     /// Its name.
     Name,
-    /// The right by which the bot is told people's addresses.
+    /// The right by which the bot can read people's addresses.
     AddressRight,
 }
 
@@ -16,7 +16,7 @@ pub struct ChatTerms {
     pub name: &'static str,
     /// What a command begins with, as in "/inactive-contractors".
     pub command: String,
-    /// The right by which the bot is told people's addresses, as its admins know it.
+    /// The right by which the bot can read people's addresses, as its admins know it.
     pub address_right: &'static str,
 }
 

@@ -71,7 +71,7 @@ async fn move_events(
     }
     drop(progress);
     if moved == 0 {
-        // What an earlier run could not give back to the disk.
+        // Space that an earlier run could not release.
         store.shrink().await.context("the file could not be made smaller")?;
         show("Nothing to move: no event of an ended request is old enough.\n")?;
         return Ok(());

@@ -182,7 +182,7 @@ async fn approvers(chat: &dyn Chat, policy: &Policy, clock: &Clock) -> (Option<L
 }
 
 /// Warns of accounts that no sweep proposes because their profile has the e-mail address of one of these people. What the
-/// provider can't answer is told by its own lines.
+/// provider can't answer is reported by its own lines.
 async fn by_email(
     config: &Config,
     policy: &Policy,

@@ -83,7 +83,7 @@ impl Commands {
             sha256: &hash,
             restricted: excerpt.restricted_to.is_some(),
         });
-        Ok(self.hand_over(asked, &format!("The export of {what}"), file, said).await)
+        Ok(self.hand_over(asked, &format!("the export of {what}"), file, said).await)
     }
 
     /// Reads events for a file, in goes, up to where the trail ends now.
@@ -210,7 +210,7 @@ impl Commands {
             alt: None,
             bytes,
         };
-        Ok(self.hand_over(asked, "The evidence", file, said).await)
+        Ok(self.hand_over(asked, "the evidence", file, said).await)
     }
 
     async fn gather(

@@ -168,11 +168,11 @@ impl Filters {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// What was asked for, part by part, for people; `whom` and `who` as they were found.
-    pub(crate) fn in_words(&self, whom: Option<&str>, who: Option<&str>, zone: Tz) -> Vec<String> {
+    /// What was asked for, part by part, for people; `about` and `who` as they were found.
+    pub(crate) fn in_words(&self, about: Option<&str>, who: Option<&str>, zone: Tz) -> Vec<String> {
         let time = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%-d %b %Y, %H:%M %Z").to_string();
         let parts = [
-            whom.map(|whom| format!("about {whom}")),
+            about.map(|about| format!("about {about}")),
             self.since.as_ref().map(|at| format!("since {}", time(at))),
             self.until.as_ref().map(|at| format!("before {}", time(at))),
             who.map(|who| format!("by {who}")),

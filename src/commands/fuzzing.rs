@@ -22,7 +22,7 @@ pub enum Read {
     Period(DateRange),
     /// Any other command, as it was understood.
     Command(String),
-    /// What the person is told instead.
+    /// The reply to the person instead.
     Refused(Card),
 }
 

@@ -19,7 +19,7 @@ use crate::scheduler::Class;
 pub(crate) struct Line {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Answer for everybody in this channel; only in the channel of a policy
+    /// Show the answer to everybody in this channel; only in the channel of a policy
     #[arg(long, global = true)]
     pub(crate) here: bool,
 }
@@ -79,13 +79,15 @@ pub(crate) enum Command {
     },
     /// List the open requests with links
     Pending,
-    /// Explain one account: whether it is proposed, by which rule, and what happened to it earlier
+    /// Explain one account: whether a sweep proposes it, by which rule, and what happened to it earlier
     #[command(after_help = "Examples:\n  why ada@example.com\n  why @ada")]
     Why {
         /// A login, an e-mail address, an Okta id or an @mention
         person: String,
     },
-    /// Have a policy leave an account alone for a time; you own the exemption
+    /// Exempt an account from its policy for a time; you own the exemption
+    ///
+    /// `leave` is another name of this command.
     ///
     /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
     /// long as the policy allows. The reason is the rest of the line. The word because always starts the reason.
@@ -116,7 +118,7 @@ pub(crate) enum Command {
     Withdraw {
         /// The request's number, as its card and `pending` show it
         request: String,
-        /// The reason
+        /// The reason, if you want to give one
         words: Option<String>,
     },
     /// Retry the failed suspensions of a finished request
@@ -124,10 +126,10 @@ pub(crate) enum Command {
     Retry {
         /// The request's number, as its card shows it
         request: String,
-        /// Why, if you want to say so
+        /// The reason, if you want to give one
         words: Option<String>,
     },
-    /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
+    /// Pause a policy: nobody is suspended and no sweep starts until an admin resumes it; for admins
     ///
     /// You can still deny, withdraw, keep and restore. Without a policy, this pauses every policy that you are an admin
     /// of. A policy's name as the first word means that policy. The rest is the reason. The word because always starts
@@ -152,9 +154,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         stop: Stop,
     },
-    /// Verify the whole audit trail, and say up to which event it is intact
+    /// Verify the whole audit trail and report up to which event it is intact
     Verify,
-    /// Show the audit trail, newest first: who did what, to whom, when
+    /// Show the audit trail, newest first: who did what, when, and to which account
     ///
     /// You can combine filters in any order: since, until, in, by, outcome, request, policy.
     #[command(after_help = "Examples:\n  audit ada@example.com\n  audit since last month by @ben\n  \
@@ -199,7 +201,7 @@ pub(crate) struct About {
     pub(crate) policy: Option<String>,
     /// A login, an e-mail address, an Okta id or an @mention
     pub(crate) person: String,
-    /// Times, where the command takes them, and the reason: the rest of the line
+    /// Times, if the command takes them, and then the reason: the rest of the line
     pub(crate) words: Option<String>,
 }
 
@@ -209,7 +211,7 @@ pub(crate) struct Which {
     /// The policy; optional if there is only one
     #[arg(long)]
     pub(crate) policy: Option<String>,
-    /// The same without --policy
+    /// The policy, written without --policy
     #[arg(value_name = "NAME")]
     pub(crate) words: Option<String>,
 }
@@ -220,7 +222,7 @@ pub(crate) struct Stop {
     /// The policy; without it, all that you are an admin of
     #[arg(long)]
     pub(crate) policy: Option<String>,
-    /// A policy's name, and why, if you want to say so
+    /// A policy's name and the reason; you can leave out either
     pub(crate) words: Option<String>,
 }
 
@@ -251,7 +253,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Returns what its look-ups are for: to change something, or only to tell the person.
+    /// Returns what its look-ups are for: to change something, or only to answer the person.
     pub(crate) fn class(self) -> Class {
         match self {
             Effect::Question | Effect::Copy => Class::Question,
@@ -295,7 +297,7 @@ impl Command {
             Command::Restore { .. } => Facts::new("restore", Approver, Change, "restore an account"),
             Command::Withdraw { .. } => Facts::new("withdraw", Approver, Wish, "withdraw a request"),
             Command::Retry { .. } => Facts::new("retry", Approver, Wish, "retry suspensions"),
-            // Anyone who pauses or resumes all is told which are not.
+            // The answer to pausing or resuming all policies names those that were left out.
             Command::Pause { .. } => Facts::new("pause", Admin, Wish, "pause it"),
             Command::Resume { .. } => Facts::new("resume", Admin, Wish, "resume it"),
             Command::Export { .. } => {

@@ -114,9 +114,9 @@ impl Commands {
             Ok(filters) => filters,
             Err(text) => return Ok(Err(text)),
         };
-        let (whom, accounts) = match &filters.person {
+        let (about, accounts) = match &filters.person {
             Some(person) => match self.audited(asked, person).await? {
-                Ok((whom, accounts)) => (Some(whom), accounts),
+                Ok((about, accounts)) => (Some(about), accounts),
                 Err(text) => return Ok(Err(text)),
             },
             None => (None, Vec::new()),
@@ -129,7 +129,7 @@ impl Commands {
             None => None,
         };
         let zone = zone_of(&policies, filters.policy.as_deref());
-        let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
+        let in_words = filters.in_words(about.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
         let query = AuditQuery {
             visible: self.visible_names(&policies, asked.is_admin()).await?,
             policy: filters.policy.clone(),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_is_told_in_the_zone_of_the_policy_that_it_names() {
+    async fn a_question_is_repeated_in_the_zone_of_the_policy_that_it_names() {
         let mut berlin = Policy { name: "b".into(), ..policy() };
         berlin.schedule.zone = chrono_tz::Europe::Berlin;
         let bench = Bench::of(vec![policy(), berlin]);

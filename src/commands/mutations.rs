@@ -231,7 +231,7 @@ impl Commands {
             return Ok(Err(exemptions::not_restored(account, why, self.s.terms(provider))));
         }
         let wish = Wish {
-            // The policy that suspended it tells its channel, and its grace counts.
+            // The policy that suspended it notifies its channel, and its grace counts.
             policy: policy.name.clone(),
             provider: provider.clone(),
             request: suspended_for.map(|(request, _)| request),
@@ -364,7 +364,7 @@ fn may_give_back(
     if is_own_account(account_owners, &principal.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
-    // Of everybody else in the directory this bot tells nothing.
+    // Of everybody else in the directory this bot says nothing.
     if !ours && !account.is_of(&policy.rule.user_type) {
         return Err(NotRestored::OtherType);
     }

@@ -79,7 +79,7 @@ impl Commands {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
-        // Of everybody else in the directory this bot tells nothing.
+        // Of everybody else in the directory this bot says nothing.
         let Some((policy, account)) = found.filter(|(policy, account)| account.is_of(&policy.rule.user_type))
         else {
             return Ok(Err(refusals::no_account_of_yours(person)));

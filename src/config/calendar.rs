@@ -19,9 +19,9 @@ use super::values::texts_like;
 
 /// Bytes of a file of holidays: ten countries' holidays of ten years are a tenth of this.
 const FILE_MAX: usize = 1_048_576;
-/// Mistakes of one file that are told.
+/// The most mistakes of one file that are reported.
 const WRONG_MAX: usize = 5;
-/// Events of one file that are no days off and are told.
+/// The most events of one file that are no days off and are reported.
 const LEFT_OUT_MAX: usize = 3;
 
 /// How to write a day off.

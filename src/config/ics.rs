@@ -1,6 +1,6 @@
 //! Holidays in an iCalendar file (RFC 5545): its events that last whole days.
 //!
-//! A reader of our own, because a mistake in such a file is to be told with its line, and the few properties that a
+//! A reader of our own, because a mistake in such a file is reported with its line, and the few properties that a
 //! holiday has don't outweigh a general parser. What it promises:
 //! - It reads `DTSTART`, `DTEND` (which is exclusive) or `DURATION`, `RRULE` for what comes back every year, `RDATE`,
 //!   `EXDATE`, `STATUS` and `SUMMARY` of each `VEVENT`, and ignores everything else.

@@ -244,7 +244,7 @@ impl Account {
     }
 }
 
-/// A change of an account's status, as the provider's log tells it.
+/// A change of an account's status, as the provider's log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusChange {
     /// When it happened.

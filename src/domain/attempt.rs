@@ -247,7 +247,7 @@ pub enum AttemptStep<W> {
     Confirm(Proof),
     /// The account is left alone.
     Skip(W),
-    /// The try did not work, as far as can be told, and may be repeated.
+    /// The try did not work, as far as is known, and may be repeated.
     TryAgain {
         /// The provider's answer, redacted.
         error: String,

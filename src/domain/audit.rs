@@ -44,7 +44,7 @@ impl Person {
         self.ids().any(|mine| other.ids().any(|theirs| mine.eq_ignore_ascii_case(theirs)))
     }
 
-    /// Whether the two are one person, as far as can be told: an id in common, or the same address.
+    /// Whether the two are one person, as far as is known: an id in common, or the same address.
     pub fn is_same_as(&self, other: &Person) -> bool {
         let address = |person: &Person| {
             let address = person.email.as_deref().map(folded);
@@ -99,7 +99,7 @@ pub enum Action {
     RetriedFirst,
     /// Approvers were reminded of a request that waits.
     Reminded,
-    /// Somebody else was told that a request still waits.
+    /// Somebody else was notified that a request still needs a decision.
     Escalated,
     /// A person asked again about an ended request.
     AskedAgain,
@@ -117,9 +117,9 @@ pub enum Action {
     WentLive,
     /// A click or command was refused; the detail says why.
     InputRefused,
-    /// The provider is about to be told to suspend an account.
+    /// The provider is about to be asked to suspend an account.
     SuspensionIntended,
-    /// One try did not work, or can't be told to have worked; the detail says why, and another follows.
+    /// One try did not work, or is not known to have worked; the detail says why, and another follows.
     SuspensionTryFailed,
     /// The account is suspended.
     Suspended,
@@ -127,7 +127,7 @@ pub enum Action {
     Skipped,
     /// The suspension failed for good; the detail says why.
     SuspensionFailed,
-    /// The provider is about to be told to clear the sessions and tokens of a suspended account.
+    /// The provider is about to be asked to clear the sessions and tokens of a suspended account.
     SessionsClearIntended,
     /// Sessions and tokens of a suspended account were cleared. Before there were retries: or could not be, with the
     /// error in the detail.
@@ -146,17 +146,17 @@ pub enum Action {
     Unexempted,
     /// The time of an exemption was over.
     ExemptionEnded,
-    /// The channel was told that an exemption ends soon.
+    /// The channel was notified that an exemption ends soon.
     ExemptionEndAnnounced,
     /// A person asked to give a suspended account back.
     RestoreAsked,
-    /// The provider is about to be told to restore an account.
+    /// The provider is about to be asked to restore an account.
     RestoreIntended,
-    /// One try did not work, or can't be told to have worked; another follows.
+    /// One try did not work, or is not known to have worked; another follows.
     RestoreTryFailed,
     /// The account is back.
     Restored,
-    /// There was nothing to give back; the detail says why.
+    /// There was nothing to restore; the detail says why.
     RestoreSkipped,
     /// Giving the account back failed for good.
     RestoreFailed,
@@ -327,13 +327,13 @@ pub struct AuditEvent {
     pub actor: Actor,
     /// What happened: an [`Action`]'s word.
     pub action: String,
-    /// The policy concerned.
+    /// The policy that it is about.
     pub policy: Option<PolicyName>,
-    /// The sweep concerned.
+    /// The sweep that it is about.
     pub sweep: Option<SweepId>,
-    /// The approval request concerned.
+    /// The approval request that it is about.
     pub request: Option<RequestId>,
-    /// The account concerned.
+    /// The account that it is about.
     pub subject: Option<Subject>,
     /// Evidence and result.
     pub detail: Value,
@@ -403,5 +403,5 @@ pub struct Behind {
     pub since: DateTime<Utc>,
 }
 
-/// How far a collector may be behind before anybody is told.
+/// How far a collector may be behind before anybody is notified.
 pub const BEHIND_MAX: Duration = Duration::minutes(2);

@@ -10,10 +10,10 @@ use super::settings::{Digest, DigestPeriod};
 /// A digest that was missed is sent late, however short the policy's own catch-up is, if it is not older than this.
 const CATCH_UP_LEAST: Duration = Duration::days(1);
 
-/// A digest that is owed: its slot, and the time that it tells of.
+/// A digest that is owed: its slot, and the time that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owed {
-    /// The slot; the time that the digest tells of ends here.
+    /// The slot; the time that the digest covers ends here.
     pub slot: DateTime<Utc>,
     /// Where that time begins.
     pub since: DateTime<Utc>,

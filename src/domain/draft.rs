@@ -274,7 +274,7 @@ impl Draft {
     /// Returns the decision of the draft. A person who keeps everybody denies, for their own account too.
     pub fn verb(&self, candidates: &[Candidate], max: Duration) -> Verb {
         let mut keep = self.keep.clone();
-        // As the screen said, whatever became of the other approval meanwhile.
+        // As the screen said, however the other approval ended meanwhile.
         keep.extend(&self.left_out);
         if self.to_suspend(candidates) == 0 {
             keep.extend(&self.own);

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! watching ─ still suspended ─▶ watching, until the next look
-//!    ├─ can't be told ─▶ watching, looked at again soon
-//!    ├─ active again by others ─▶ over, told and audited
+//!    ├─ not known ─▶ watching, looked at again soon
+//!    ├─ active again by others ─▶ over, reported and audited
 //!    └─ restored by us, deactivated, gone, suspended again, watched long enough ─▶ over
 //! ```
 //!
@@ -24,7 +24,7 @@ use super::provider::ProviderName;
 pub const FIRST_LOOK_AFTER: Duration = Duration::hours(1);
 /// An event may be in the provider's log so much later than its effect on the account.
 pub const LOG_LAG_MAX: Duration = Duration::minutes(15);
-/// So often a look is tried for the sake of the log alone; then it is told without the name of who did it.
+/// So often a look is tried for the sake of the log alone; then it is reported without the name of who did it.
 pub const LOG_TRIES_MAX: u32 = 4;
 /// The provider's clock and ours differ by less, so an event of ours this near to the suspension is the suspension.
 pub const SKEW: Duration = Duration::minutes(2);
@@ -117,7 +117,7 @@ pub enum Finding {
     Deactivated,
     /// We gave it back on a person's word.
     RestoredByUs,
-    /// It can't be told yet; the text says why.
+    /// That is not known yet; the text says why.
     NotTold(String),
 }
 
@@ -228,7 +228,7 @@ pub fn find(watch: &Watch, ours: Ours, seen: Seen, now: DateTime<Utc>) -> Findin
     Finding::BackBy(Back { by, at, what, status })
 }
 
-/// The change that brought the account back, if the log tells of it. An error while it may still come to tell.
+/// The change that brought the account back, if the log has it. An error while it may still have it later.
 fn who_did_it(
     watch: &Watch,
     log: Log,

@@ -120,7 +120,7 @@ pub enum Refusal {
     StartsTooLate,
     /// Nobody exempts their own account.
     OwnAccount,
-    /// The chat system gave no e-mail address, so it can't be told whether the account is their own.
+    /// The chat system gave no e-mail address, so it can't be determined whether the account is their own.
     NoEmail,
 }
 

@@ -1,4 +1,4 @@
-//! The people concerned by a request: the person of each account, and their manager.
+//! The people that a request asks by a request: the person of each account, and their manager.
 //!
 //! They are asked, and what they say stands on the card as evidence. It decides nothing: only approvers decide. Each is
 //! asked once per request, and only that person can answer, under the address that they were found by.
@@ -58,7 +58,7 @@ impl OutreachAnswer {
 /// An answer that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
-    /// By whom.
+    /// Who answered.
     pub by: Person,
     /// What.
     pub answer: OutreachAnswer,
@@ -151,7 +151,7 @@ pub struct OutreachQuestion {
     pub state: Asking,
 }
 
-/// When the people concerned are to be asked. `None` while nobody is, or once the request is decided.
+/// When the people that a request asks are to be asked. `None` while nobody is, or once the request is decided.
 pub fn ask_at(request: &Request, ask: &Outreach) -> Option<DateTime<Utc>> {
     // Before the card stands there is no deadline to name, and nothing to answer to.
     let deadline = request.deadline.filter(|_| matches!(request.state, RequestState::Pending { .. }))?;

@@ -83,7 +83,7 @@ pub struct Policy {
     pub rule: Rule,
     /// When the sweep runs.
     pub schedule: Schedule,
-    /// The channel's id where the policy asks and tells.
+    /// The channel's id where the policy asks and reports.
     pub channel: String,
     /// Who may decide.
     pub approvers: People,
@@ -130,7 +130,7 @@ pub struct Policy {
 pub type AccountOwners = BTreeMap<String, BTreeSet<String>>;
 
 /// Whether the account, with its address, is the person's own: by their address, or because the configuration says so.
-/// The one place that tells.
+/// The only place that says.
 pub fn is_own_account(
     account_owners: &AccountOwners,
     person: &Person,

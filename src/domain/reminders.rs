@@ -1,6 +1,6 @@
 //! What happens while nobody answers: reminders, then an escalation to somebody else. Never an approval.
 //!
-//! Each has its moment before the deadline. One whose moment passed while nothing ran is told late, but only the latest
+//! Each has its moment before the deadline. One whose moment passed while nothing ran is sent late, but only the latest
 //! reminder is: three at once remind nobody three times. A moment before the question stood in the channel never comes.
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,12 +8,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::request::{Request, RequestState};
 use super::settings::Reminders;
 
-/// What is told of a request that waits.
+/// What people are reminded of while a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The approvers are reminded.
     Reminder,
-    /// Somebody else is told.
+    /// Somebody else is notified.
     Escalation,
 }
 
@@ -22,7 +22,7 @@ pub enum Kind {
 pub struct Reminder {
     /// What.
     pub kind: Kind,
-    /// Its moment; it may be told later.
+    /// Its moment; it may be sent later.
     pub at: DateTime<Utc>,
 }
 
@@ -38,7 +38,7 @@ impl Reminder {
 }
 
 impl Reminder {
-    /// The nudge of a stage, as [`Reminder::stage`] writes it.
+    /// The reminder of a stage, as [`Reminder::stage`] writes it.
     pub fn of_stage(stage: &str) -> Option<Reminder> {
         let (kind, at) = stage.split_once(':')?;
         let kind = match kind {
@@ -50,25 +50,28 @@ impl Reminder {
     }
 }
 
-/// What is to be told of the request now, or has been already: at most one of each kind, the latest.
-pub fn due(silence: &Reminders, request: &Request, now: DateTime<Utc>) -> Vec<Reminder> {
-    let come: Vec<Reminder> = moments(silence, request).into_iter().filter(|nudge| nudge.at <= now).collect();
-    let latest = |kind| come.iter().filter(|nudge| nudge.kind == kind).max_by_key(|nudge| nudge.at).copied();
+/// What is to be sent for the request now, or has been already: at most one of each kind, the latest.
+pub fn due(settings: &Reminders, request: &Request, now: DateTime<Utc>) -> Vec<Reminder> {
+    let come: Vec<Reminder> =
+        moments(settings, request).into_iter().filter(|reminder| reminder.at <= now).collect();
+    let latest = |kind| {
+        come.iter().filter(|reminder| reminder.kind == kind).max_by_key(|reminder| reminder.at).copied()
+    };
     latest(Kind::Reminder).into_iter().chain(latest(Kind::Escalation)).collect()
 }
 
 /// When there is something to tell next.
-pub fn next_at(silence: &Reminders, request: &Request, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    moments(silence, request).into_iter().map(|nudge| nudge.at).filter(|at| *at > now).min()
+pub fn next_at(settings: &Reminders, request: &Request, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    moments(settings, request).into_iter().map(|reminder| reminder.at).filter(|at| *at > now).min()
 }
 
 /// Every moment of a request that waits for people; none once it is decided, or overdue.
-fn moments(silence: &Reminders, request: &Request) -> Vec<Reminder> {
+fn moments(settings: &Reminders, request: &Request) -> Vec<Reminder> {
     // Nobody is waited for in a preview: one that ends loses nothing.
     let waits = request.state.awaits_decision() && request.state != RequestState::Preview;
     let Some(deadline) = request.deadline.filter(|_| waits) else { return Vec::new() };
-    let reminders = silence.remind_before.iter().map(|before| (Kind::Reminder, *before));
-    let escalation = silence.escalate_before.iter().map(|before| (Kind::Escalation, *before));
+    let reminders = settings.remind_before.iter().map(|before| (Kind::Reminder, *before));
+    let escalation = settings.escalate_before.iter().map(|before| (Kind::Escalation, *before));
     reminders
         .chain(escalation)
         .filter(|(_, before)| *before < request.approval_timeout)

@@ -1,4 +1,4 @@
-//! The numbers of a report: what became of a policy's accounts in a period, per week or per month.
+//! The numbers of a report: the outcomes of a policy's accounts in a period, per week or per month.
 
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -7,9 +7,9 @@ use super::date_range::DateRange;
 use super::digest::Tally;
 use super::policy::{PolicyName, start_of_day};
 
-/// Longer periods are told per month.
+/// Longer periods are reported per month.
 const WEEKS_UP_TO: Duration = Duration::days(190);
-/// More slices than this can't be told apart in a picture, nor read.
+/// More slices than this can't be distinguished in a picture, nor read.
 pub const SLICES_MAX: usize = 45;
 
 /// How long a slice is.

@@ -1,6 +1,6 @@
 //! Giving a suspended account back, on a person's word.
 //!
-//! A wish is meant for now: an account that nobody could give back for a day must not come back by itself weeks later.
+//! A wish is meant for now: an account that nobody could restore for a day must not come back by itself weeks later.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// The policy whose grace period it starts, and whose channel is told.
+    /// The policy whose grace period it starts, and whose channel is notified.
     pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
@@ -64,7 +64,7 @@ pub enum RestorationState {
         /// How we know.
         confirmation: Confirmation,
     },
-    /// There was nothing to give back.
+    /// There was nothing to restore.
     Skipped {
         /// When.
         at: DateTime<Utc>,

@@ -24,7 +24,7 @@ const PAST_MIDNIGHT_MAX: Duration = Duration::minutes(10);
 /// Parses five cron fields (minute, hour, day of month, month, day of week).
 pub fn parse_cron(text: &str) -> Result<Cron, String> {
     let wrong = |why: &dyn Display| format!("\"{text}\" is not a cron schedule of five fields: {why}");
-    // The bell puts a field of seconds before it, which a nickname such as @daily doesn't take.
+    // The schedule trigger puts a field of seconds before it, which a nickname such as @daily doesn't take.
     if text.contains('@') {
         return Err(wrong(&"names that begin with @ are not taken; \"0 9 * * *\" is each day at 09:00"));
     }

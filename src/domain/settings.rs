@@ -55,7 +55,7 @@ pub struct Reminders {
     pub remind_before: Vec<Duration>,
     /// Who is reminded: people and user groups, never a whole channel.
     pub remind: People,
-    /// How long before the deadline somebody else is told.
+    /// How long before the deadline somebody else is notified.
     pub escalate_before: Option<Duration>,
     /// Who.
     pub escalate_to: People,
@@ -83,7 +83,7 @@ impl DigestPeriod {
 /// When a policy's digest is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// How much it tells of.
+    /// How much it covers.
     pub period: DigestPeriod,
     /// When: civil time in the policy's zone.
     pub schedule: Schedule,

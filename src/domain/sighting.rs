@@ -1,4 +1,4 @@
-//! Sightings: the signs of life that the provider's log tells of, and what is remembered of them.
+//! Sightings: the signs of life that the provider's log has, and what is remembered of them.
 //!
 //! The log is kept for a limited time and each look at it costs a call. So the latest sign of each account is remembered,
 //! together with the stretch of the log that has been read for the account without a gap. A later look goes on from
@@ -34,7 +34,7 @@ pub enum Way {
     OwnAccount,
 }
 
-/// What a person did, as the provider's log tells it.
+/// What a person did, as the provider's log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sign {
     /// What it means.

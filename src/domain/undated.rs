@@ -36,7 +36,7 @@ pub fn is_our_suspension(
     }
 }
 
-/// Returns since when an account that we suspended is back through somebody else, as far as that can be told.
+/// Returns since when an account that we suspended is back through somebody else, as far as is known.
 pub fn back_by_others(
     suspended_at: DateTime<Utc>,
     status: &AccountStatus,

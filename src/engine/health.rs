@@ -1,4 +1,4 @@
-//! The vital signs: whether the bot does its job, for monitoring from outside.
+//! The health report: whether the bot does its job, for monitoring from outside.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,12 +38,12 @@ const DATABASE_MAX: Duration = Duration::from_secs(5);
 const WORK_MAX: Duration = Duration::from_secs(15 * 60);
 /// A sweep may take longer: a million accounts within an org's rate limit take about an hour.
 const SWEEP_MAX: Duration = Duration::from_secs(3 * 3600);
-/// One that was missed is told for at least so long, also where it is not caught up on.
+/// One that was missed is reported for at least so long, also where it is not caught up on.
 const OVERDUE_MIN: chrono::Duration = chrono::Duration::hours(1);
 /// What is due by the clock is done within this.
 const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 
-/// The vital signs at one moment.
+/// The health of the bot at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct BotHealth {
     /// When that was.
@@ -232,7 +232,7 @@ impl Engine {
         since.map(|since| since.elapsed())
     }
 
-    /// Takes the vital signs. Never waits for long, whatever hangs.
+    /// Measures the health of the bot. Never waits for long, whatever hangs.
     pub async fn health(&self) -> BotHealth {
         let at = self.s.clock.now();
         let mut wrong = Vec::new();

@@ -37,11 +37,11 @@ use crate::sweep::surveys::Surveys;
 
 /// The loop starts again at most this often: a flood of inputs would otherwise have every row read for each.
 const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
-/// So far the time of day may stray from the time that passes before anybody is told.
+/// So far the time of day may stray from the time that passes before anybody is notified.
 const CLOCK_JUMP: Duration = Duration::hours(1);
 /// And so far before what was waited for by the time of day is waited for again.
 const CLOCK_STEP: Duration = Duration::minutes(2);
-/// The loop looks at the rows at least this often, whatever it is told.
+/// The loop looks at the rows at least this often, even if nothing wakes it.
 pub(crate) const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a failed look at the database waits before the next one.
 const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
@@ -169,7 +169,7 @@ impl Engine {
             }
         }
         if let Err(error) = bell.shutdown().await {
-            tracing::debug!(%error, "the bell rings for nobody");
+            tracing::debug!(%error, "the schedule trigger has nothing to wake");
         }
         if let Some(why) = &lost {
             Class::FreshLook.run(self.outbox.tell_database_lost(why)).await;

@@ -1,5 +1,5 @@
-//! The bell: tokio-cron-scheduler wakes the loop at each slot, in the policy's own time zone. Whether a sweep is owed
-//! is the database's business, so a bell that rings twice or late does no harm.
+//! The schedule trigger: tokio-cron-scheduler wakes the loop at each slot, in the policy's own time zone. Whether a
+//! sweep is owed is the database's business, so a bell that rings twice or late does no harm.
 
 use std::sync::{Arc, Weak};
 

@@ -224,7 +224,7 @@ fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
 }
 
 #[tokio::test]
-async fn a_late_update_is_waited_for_anew_only_if_the_clock_was_set() {
+async fn a_late_update_is_waited_for_again_only_if_the_clock_was_set() {
     let bench = Bench::new();
     let (engine, now) = (&bench.engine, bench.engine.s.clock.now());
     let row = MessageRow::new("k".to_owned(), "C1".to_owned());
@@ -294,7 +294,7 @@ fn without_its_provider() -> Bench {
 const NOT_CONFIGURED: &str = "the identity provider entra is not in the configuration: add its section again";
 
 #[tokio::test]
-async fn a_suspension_at_a_provider_that_is_not_configured_waits_and_people_are_told_why() {
+async fn a_suspension_at_a_provider_that_is_not_configured_waits_and_people_are_notified_why() {
     let bench = without_its_provider();
     let (engine, id) = (&bench.engine, bench.approved().await);
     for round in 1..=9 {

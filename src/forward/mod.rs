@@ -3,7 +3,7 @@
 //!
 //! The trail is its own outbox. Per collector the database keeps up to which event it has it, and moves that mark only
 //! after the collector took the events; so neither a crash nor a collector that is down loses one. After a crash some
-//! come twice, and their number tells them apart. Nothing else waits for a collector.
+//! come twice, and their number distinguishes them. Nothing else waits for a collector.
 
 mod send;
 

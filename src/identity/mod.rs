@@ -34,7 +34,7 @@ pub enum IdentityError {
     },
     /// A passing fault (5xx, timeout, broken connection, maintenance), or an answer that never came. The call may or
     /// may not have taken effect.
-    #[error("no proper answer: {0}")]
+    #[error("no valid answer: {0}")]
     Transient(String),
     /// There is no such thing.
     #[error("not found: {0}")]
@@ -167,7 +167,7 @@ pub trait Directory: Send + Sync {
     /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
 
-    /// Where an administrator opens the account in a browser, if that can be told. Always https, except for a
+    /// Where an administrator opens the account in a browser, if that is known. Always https, except for a
     /// provider on this machine.
     fn console_link(&self, account: &AccountId) -> Option<String>;
 }
@@ -179,7 +179,7 @@ pub trait ActivityLog: Send + Sync {
     /// error.
     async fn second_look(&self, asked: &Looks) -> LogRead;
 
-    /// The latest change of the account's status since then that the provider's log tells of. `None` if it has none,
+    /// The latest change of the account's status since then that the provider's log has. `None` if it has none,
     /// which may only mean that it lags.
     async fn last_change(
         &self,

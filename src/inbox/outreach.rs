@@ -1,4 +1,5 @@
-//! What the people concerned answer: recorded before it is acknowledged, and judged by who they are at that moment.
+//! What the people that a request asks answer: recorded before it is acknowledged, and judged by who they are at that
+//! moment.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::store::{AuditContext, Receipt};
 use crate::wording::{outreach, refusals};
 
 impl Inbox {
-    /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
+    /// Somebody pressed an answer. It is recorded before this returns; the reply says what it means.
     pub(crate) async fn concern_click(
         self: &Arc<Self>,
         inbound: &Inbound,
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_may_not_speak_has_no_address() {
+    fn a_person_who_may_not_speak_has_no_address() {
         let speaks = |is_person, outsider: Option<&str>, role| {
             let (id, name, email) = ("U1".to_owned(), String::new(), Some("ada@ext.example".to_owned()));
             let outsider = outsider.map(str::to_owned);

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_spends_all_waits_and_nobody_else_does() {
+    fn a_person_who_spends_all_waits_and_nobody_else_does() {
         let (mut pace, start) = (RateLimits::default(), Instant::now());
         for _ in 0..120 {
             assert_eq!(pace.take("U1", INPUT_COSTS, start), RateVerdict::Taken);

@@ -28,7 +28,7 @@ use crate::wording::review_dialog::{self, form};
 pub(crate) enum NotShown {
     /// There is nothing to choose, or not for this person.
     Over(Text),
-    /// It can't be told now whether there is.
+    /// It is not known now whether there is.
     CantTell(Text),
 }
 
@@ -66,7 +66,7 @@ impl Inbox {
         };
         // Only somebody who is known waits for a place.
         let place = self.dialogs.place().await;
-        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
+        // Asked as if it were submitted now: a person who would be refused then learns it before they fill it in.
         let principal = match self.may_decide(inbound, policy, principal, id, list_hash).await? {
             Ok(principal) => principal,
             Err(not) => return Ok(Err(not)),
@@ -311,7 +311,7 @@ impl Inbox {
         }))
     }
 
-    /// What the person would be told if they kept this one now.
+    /// What the reply would be if they kept this one now.
     async fn would_refuse(
         &self,
         inbound: &Inbound,
@@ -438,7 +438,7 @@ fn until(policy: &Policy, state: &FormState) -> Option<Until> {
     Some(Until { ends_at, reason: form::reason(state) })
 }
 
-/// What a person is told in the dialog: what they can fix at its input, anything else in the dialog's place.
+/// What the dialog shows to a person: what they can fix at its input, anything else in the dialog's place.
 fn answer(id: RequestId, refusal: &Refusal, whole: Option<(&Request, &[Candidate])>) -> Ack {
     let text = refusals::refusal(refusal);
     match refusal {

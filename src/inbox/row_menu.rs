@@ -131,7 +131,7 @@ impl Inbox {
             Ok(principal) => principal,
             Err(text) => return Ok(Err(text)),
         };
-        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
+        // Asked as if it were submitted now: a person who would be refused then learns it before they fill it in.
         let until =
             Until { ends_at: inbound.received_at.trunc_subsecs(0) + policy.kept_for(), reason: "–".into() };
         let wishes = [(chosen.position, until)].into();
@@ -191,15 +191,15 @@ impl Inbox {
             self.authz.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("restore an account", Role::Approver.in_words())));
         }
-        let whom = || shown_who(&candidate.shown);
+        let account = || shown_who(&candidate.shown);
         let Some(until) = undo_until(policy, candidate) else {
-            return Ok(Some(refusals::nothing_to_undo(whom())));
+            return Ok(Some(refusals::nothing_to_undo(account())));
         };
         let restorations = self.s.store.restorations_for(request.id).await?;
         let theirs = restorations.iter().rev().find(|one| one.wish.account.id == candidate.shown.id);
         if let Some(before) = theirs.filter(|one| one.state.is_or_will_be_back()) {
             let is_back = matches!(before.state, RestorationState::Restored { .. });
-            return Ok(Some(refusals::undone_already(whom(), &before.wish.by, is_back)));
+            return Ok(Some(refusals::undone_already(account(), &before.wish.by, is_back)));
         }
         if self.s.clock.now() >= until {
             return Ok(Some(refusals::undo_is_over(&candidate.shown.login)));

@@ -1,4 +1,4 @@
-//! What systemd is told: that the bot is ready, lives, reloads and stops. Without systemd nobody is told anything.
+//! Notifies systemd that the bot is ready, lives, reloads and stops. Without systemd it notifies nobody.
 //! <https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html>
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Supervisor {
     }
 
     /// Feeds the watchdog, for as long as the process itself works: a restart doesn't fix Slack or Okta. Until `stop`;
-    /// that is told too.
+    /// that is reported too.
     pub async fn feed(watch: Arc<Watch>, stop: CancellationToken) {
         let watchdog = sd_notify::watchdog_enabled();
         let every = watchdog.map_or(TOLD_EVERY, |within| (within / 3).min(TOLD_EVERY));

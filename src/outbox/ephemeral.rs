@@ -23,7 +23,7 @@ impl Outbox {
         }));
     }
 
-    /// Runs something that decides nothing after the acknowledgement; the person is told if it breaks.
+    /// Runs something that decides nothing after the acknowledgement; the person is notified if it fails.
     pub(crate) fn background(
         self: &Arc<Self>,
         class: Class,
@@ -40,7 +40,7 @@ impl Outbox {
     }
 }
 
-/// Returns what a person is told whose input met with this error.
+/// Returns the reply to a person whose input met this error.
 pub(crate) fn broken(error: &anyhow::Error) -> Text {
     match error.downcast_ref() {
         Some(StoreError::CommitUnknown(_)) => refusals::in_doubt(),

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_looked_at_after_a_change_but_not_too_often_and_at_once_for_whoever_waits() {
+    fn a_page_is_looked_at_after_a_change_but_not_too_often_and_at_once_for_anyone_who_waits() {
         assert_eq!(due(&published(Some("7")), "7", at(500)), Due::Never);
         assert_eq!(due(&published(Some("7")), "8", at(500)), Due::Now);
         assert_eq!(due(&published(Some("7")), "8", at(104)), Due::At(at(110)));

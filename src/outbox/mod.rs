@@ -37,7 +37,7 @@ use crate::wording::notices;
 pub(crate) const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 /// How far before the recorded try a message is looked for: the two clocks may differ.
 pub(crate) const CLOCK_SKEW: Duration = Duration::minutes(5);
-/// A try whose time can't be told is looked for so far back.
+/// How far back a try is looked for whose time is not known.
 const TRIED_WITHIN: Duration = Duration::days(1);
 /// A channel that can't be posted to is tried again after these waits, the first and the longest: a person has to fix it,
 /// and may be doing so. An invitation of the bot makes it try at once.
@@ -63,7 +63,7 @@ pub struct Outbox {
     reports: Arc<Reports>,
     /// The channels that can't be posted to, and why.
     unusable: Mutex<BTreeMap<String, String>>,
-    /// Nobody concerned is looked up or written to before this time.
+    /// Nobody that a request asks is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_a_request_has_its_number_in_the_mark() {
+    fn a_message_about_a_request_has_its_number_in_the_mark() {
         assert_eq!(request_of(&card_key(RequestId(7))), Some(RequestId(7)));
         assert_eq!(request_of("request:8:outcomes:2"), Some(RequestId(8)));
         assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));

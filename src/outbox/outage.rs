@@ -1,7 +1,7 @@
-//! Watching the database: as long as it can't be written nothing is decided or suspended, and the channel is told.
+//! Watching the database: as long as it can't be written nothing is decided or suspended, and the channel is notified.
 //!
-//! Each outage is told once, and its end by the process that told it. The database can't say what was told, so the channel
-//! does: the outages of a day have numbers, and a message is looked for by its mark before it is posted.
+//! Each outage is reported once, and its end by the process that reported it. The database can't say what was reported,
+//! so the channel does: the outages of a day have numbers, and a message is looked for by its mark before it is posted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,27 +19,27 @@ use crate::wording::notices;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// A disk that fails for one moment is nobody's business.
 const TELL_AFTER: u32 = 2;
-/// So many outages of one day are told. Of a disk that comes and goes people know by then; the log has all.
+/// The most outages of one day that are reported. Of a disk that comes and goes people know by then; the log has all.
 pub const OUTAGES_TOLD: u32 = 6;
 /// How long a process that has lost its file tries to notify the channels before it ends.
 const TELL_LOST_WITHIN: Duration = Duration::from_secs(10);
 /// How long it waits between two such tries.
 const TELL_LOST_AGAIN: Duration = Duration::from_secs(1);
 
-/// An outage, from when it was to be told until its end was.
+/// An outage, from when it was to be reported until its end was.
 struct Outage {
     since: DateTime<Utc>,
     why: String,
-    /// Channels that have not been told.
+    /// Channels that have not been notified.
     pending: BTreeSet<String>,
     /// Where its telling was begun and not heard of, as which of the day: it may stand there.
     tried: BTreeMap<String, u32>,
-    /// In which channels it was told, as which of the day.
+    /// The channels where it was reported, and as which outage of the day.
     told: BTreeMap<String, u32>,
 }
 
 impl Outage {
-    /// Whether its end is told wherever the outage was, and nobody has to look where that may have been.
+    /// Whether its end is reported wherever the outage was, and nobody has to look where that may have been.
     fn is_settled(&self) -> bool {
         self.told.is_empty() && self.tried.is_empty()
     }
@@ -49,13 +49,13 @@ impl Outage {
 #[derive(Default)]
 struct Outages {
     now: Option<Outage>,
-    /// Those whose end is still to be told somewhere.
+    /// Those whose end is still to be reported somewhere.
     ended: Vec<Outage>,
-    /// Per channel the day of the last one that it was told of, and which of that day it was.
+    /// Per channel the day of the last one that it was notified of, and which of that day it was.
     last: BTreeMap<String, (NaiveDate, u32)>,
 }
 
-/// What became of telling a channel.
+/// How notifying a channel ended.
 enum Telling {
     /// It knows of this outage, as which of the day.
     Told(u32),
@@ -64,7 +64,7 @@ enum Telling {
 }
 
 impl Outbox {
-    /// Looks until `stop`, and tells each channel when the database can't be written and when it can again.
+    /// Looks until `stop`, and notifies each channel when the database can't be written and when it can again.
     pub(crate) async fn watch_database(&self, stop: &CancellationToken) {
         let (mut failures, mut outages): (u32, Outages) = (0, Outages::default());
         loop {
@@ -102,7 +102,7 @@ impl Outbox {
         Outage { since: self.s.clock.now(), why, pending, tried: BTreeMap::new(), told: BTreeMap::new() }
     }
 
-    /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
+    /// Notifies the channels that don't know yet; one that can't be notified now is notified at the next look.
     async fn tell_outage(
         &self,
         outage: &mut Outage,
@@ -173,7 +173,7 @@ impl Outbox {
         ended.retain(|outage| !outage.is_settled());
     }
 
-    /// Where it stands although nobody heard so, its end is to be told too.
+    /// Where it stands although nobody heard so, its end is to be reported too.
     async fn find_unheard(&self, outage: &mut Outage) {
         for (channel, number) in outage.tried.clone() {
             match self.was_posted(&channel, &key("fails", outage.since, number), outage.since).await {
@@ -204,7 +204,7 @@ impl Outbox {
     }
 
     /// Notifies the channels why this process ends: its file is not the one at its path any more, or a commit may have been
-    /// made or not. Nobody is notified later. Of commits in doubt one a day is told, however often the process is
+    /// made or not. Nobody is notified later. Of commits in doubt one a day is reported, however often the process is
     /// started again.
     pub(crate) async fn tell_database_lost(&self, why: &StoreError) {
         let since = self.s.clock.now();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_settled_once_its_end_is_told_and_nothing_is_looked_for() {
+    fn an_outage_is_settled_once_its_end_is_reported_and_nothing_is_looked_for() {
         let outage = |told: &[&str], tried| Outage {
             told: told.iter().map(|channel| ((*channel).to_owned(), 0)).collect(),
             ..ended(20, tried)

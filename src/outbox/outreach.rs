@@ -1,4 +1,4 @@
-//! Asking the people concerned by a request: the person of each account, and their manager.
+//! Asking the people that a request asks: the person of each account, and their manager.
 //!
 //! Each look-up and each message is one step of a row, paced, and never before the card stands; nothing here holds up
 //! the card or the decision. What they say is recorded and shown on the card; it decides nothing.
@@ -41,7 +41,7 @@ impl Round<'_> {
 }
 
 impl Outbox {
-    /// The requests whose people concerned are asked.
+    /// The requests whose people are being asked.
     pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<RequestId>> {
         let asking = self.s.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
         let names: Vec<PolicyName> = asking.map(|policy| policy.name.clone()).collect();
@@ -361,7 +361,7 @@ enum Trouble {
     Failed(String),
 }
 
-/// What became of a message.
+/// How the sending of a message ended.
 enum Written {
     /// A step was taken: it stands now, or was given up.
     Sent,
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_found_is_at_the_address_that_was_asked_for() {
+    fn a_person_who_is_found_has_the_address_that_was_asked_for() {
         let at = |email: Option<&str>| {
             let (id, name, email) = ("U1".to_owned(), String::new(), email.map(str::to_owned));
             is_at(

@@ -31,7 +31,7 @@ const EXEMPT_MAX: u32 = 10;
 
 /// Between a value and its signature. Values before it may hold it, what follows the last one may not.
 const SIGNED: char = '~';
-/// How much of the id tells databases apart: a menu's value has 150 characters in all.
+/// How much of the id distinguishes databases: a menu's value has 150 characters in all.
 const ID_CHARS: usize = 16;
 
 /// A chat that signs what it sends.

@@ -51,7 +51,7 @@ impl Reports {
 }
 
 impl Reports {
-    /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
+    /// The numbers of a policy in a period. `None`: the period is too long to be reported slice by slice.
     pub(crate) async fn report_on(
         &self,
         policy: &Policy,

@@ -108,7 +108,7 @@ pub(crate) fn outcome(sweep: &SweepRow) -> String {
         SweepState::Failed { error, .. } => format!("failed: {error}"),
         SweepState::Finished { verdict, counts, .. } => match verdict {
             Verdict::NoCandidates => {
-                format!("nobody to ask about; {} checked", accounts(counts.population as usize))
+                format!("no account to propose; {} checked", accounts(counts.population as usize))
             }
             Verdict::Ask => {
                 format!("asked about {} of {}", counts.candidates, accounts(counts.population as usize))
@@ -151,7 +151,7 @@ mod tests {
             let open: Vec<RequestId> = status.open.iter().map(|(request, _)| request.id).collect();
             (status.policy.name.to_string(), open, status.backlog.clone())
         };
-        let backlog = "1 of these accounts has been pending for 2 sweeps.".to_owned();
+        let backlog = "1 account has been pending for 2 sweeps.".to_owned();
         assert_eq!(
             statuses.iter().map(said).collect::<Vec<_>>(),
             [("p".to_owned(), vec![request], Some(backlog)), ("q".to_owned(), vec![], None)]

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_are_told_in_a_unit_in_which_the_longest_is_a_small_number() {
+    fn medians_have_a_unit_in_which_the_longest_is_a_small_number() {
         let minute = Duration::minutes(1).num_seconds();
         for (longest, unit) in [
             (0, (60, "minutes")),

@@ -55,7 +55,7 @@ const CONTROLS: [[&str; 4]; 5] = [
 
 const LIMITS: [&str; 6] = [
     "It covers the accounts that each policy lists in Okta, and nothing else.",
-    "Signs of life and statuses are as Okta reported them at that moment.",
+    "Activity and statuses are as Okta reported them at that moment.",
     "“Suspended” means that Okta confirmed it. Whether every application ended its sessions is not known here.",
     "The chain of hashes shows changed, missing and reordered events. It can't show that the newest events were cut off, or that somebody with access to the file rewrote the whole chain. A head that was kept elsewhere shows both: the channel has one at the end of each request, and exports and earlier bundles have theirs. Give them to verify.py; each proves the events up to it.",
     "hashes.txt shows damage to this bundle, not who made it. The SHA-256 of the whole zip is in the audit trail (where the action is evidence_made) and in the message that came with the file.",
@@ -83,7 +83,7 @@ pub fn trigger_word(trigger: &Trigger) -> &'static str {
 /// What a sweep came to.
 pub fn verdict_in_words(verdict: &Verdict, terms: Terms) -> String {
     match verdict {
-        Verdict::NoCandidates => "nobody to ask about".to_owned(),
+        Verdict::NoCandidates => "no account to propose".to_owned(),
         Verdict::Ask => "asked for approval".to_owned(),
         Verdict::Preview => "previewed, because the rule was not live yet".to_owned(),
         Verdict::Held(guard) => format!("held: {}", guard_in_words(guard, terms).to_plain()),

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_picture_is_drawn_anew_after_a_while_if_the_numbers_are_others() {
+    async fn a_picture_is_drawn_again_after_a_while_if_the_numbers_are_others() {
         let bench = Bench::new();
         let (engine, policy) = (&bench.engine, &bench.engine.s.policies[0]);
         let now = engine.s.clock.now();

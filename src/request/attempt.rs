@@ -1,4 +1,4 @@
-//! Drives one effect on an account: the only code that tells the identity provider to change something.
+//! Drives one effect on an account: the only code that has the identity provider change something.
 //!
 //! Its turn, a read, whether it still may be done, the committed intent, the call, the outcome. A process that dies
 //! anywhere in between finds the row still due, and reading the account again says what the call did. The effects

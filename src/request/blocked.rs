@@ -1,8 +1,9 @@
 //! What a person must fix before the suspensions of a request continue: a right or a token that is missing. The
-//! channel is told once and the policy's admins each in a message of their own, and the channel again when it goes on.
+//! channel is notified once and the policy's admins each in a message of their own, and the channel again when it goes
+//! on.
 //!
 //! The messages' own rows are all that is remembered: those of one trouble have the same number, and the word that it goes
-//! on ends it. So a restart tells nothing twice, and a message whose answer was lost is found by its key.
+//! on ends it. So a restart reports nothing twice, and a message whose answer was lost is found by its key.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -21,13 +22,14 @@ use crate::services::lock;
 use crate::store::MessageRow;
 use crate::wording::{blocked as wording, deciders};
 
-/// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
+/// The most blockers of one request that are reported. A right that comes and goes would fill the channel; the card
+/// shows all.
 const TOLD_MAX: u32 = 6;
 
 /// The word that ends a trouble, at the end of its key.
 const OVER: &str = "over";
 
-/// What has been told, or begun to be told, of a request's obstacles.
+/// What has been reported, or is being reported, of a request's blockers.
 #[derive(Default)]
 struct Told {
     /// How many there were so far.
@@ -63,7 +65,7 @@ impl Told {
 impl Requests {
     /// Tells what stands in the way now, or that nothing does any more after a round that nothing stopped and in which
     /// some were suspended.
-    /// Returns when to try again what could not be told.
+    /// Returns when to try again what could not be reported.
     pub(crate) async fn tell_obstacle(
         &self,
         request: &Request,
@@ -99,8 +101,8 @@ impl Requests {
         Ok(Told::read(&prefix, self.s.store.messages_of(&prefix).await?))
     }
 
-    /// Words about obstacles that could not be sent, or that nobody heard of, are not sent any more: the request has ended,
-    /// and its outcomes are told.
+    /// Messages about blockers that could not be sent, or that nobody was notified of, are not sent any more: the
+    /// request has ended, and its outcomes are posted.
     pub(crate) async fn let_obstacles_go(&self, request: &Request) -> anyhow::Result<()> {
         for mut row in self.s.store.messages_of(&prefix(request)).await? {
             if row.retry_at.is_some() || row.render_again_at.is_some() {
@@ -193,7 +195,7 @@ fn key(request: &Request, number: u32, which: &str) -> String {
     format!("{}{number:02}:{which}", prefix(request))
 }
 
-/// The name of an obstacle in a message's key.
+/// The name of a blocker in a message's key.
 fn fingerprint(why: &str) -> String {
     hex(&Sha256::digest(summary(why)))[..8].to_owned()
 }
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_heard_of_an_obstacle_is_not_to_be_sent_once_the_request_is_told() {
+    async fn an_unsent_message_about_a_blocker_is_dropped_once_the_result_is_posted() {
         let bench = Bench::new();
         let (engine, id) = (&bench.engine, bench.asked().await);
         let request = engine.s.store.request_alone(id).await.unwrap().expect("it is there");
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_or_another_is_the_same_obstacle_and_another_right_is_not() {
+    fn one_call_or_another_is_the_same_blocker_and_another_right_is_not() {
         let said = |right, call| {
             format!("the API token may not {right} (HTTP 403, E0000006, request {call}): grant it")
         };
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_that_it_goes_on_ends_what_was_told_before_it() {
+    fn the_message_that_it_continues_ends_what_was_reported_before_it() {
         let rows = vec![
             row("00:aaaa", Some("1.1")),
             row("00:aaaa:to:U1", Some("1.2")),

@@ -1,8 +1,8 @@
 //! Drift: suspended accounts are read again, and the channel is notified of those that somebody else restored.
 //!
-//! An account that is active again is told and audited, and left to the next sweep: nothing here suspends anybody. A
-//! look that fails is tried again, later each time. What is due and what was found are rows, so a process that dies
-//! looks again, or tells again, and the message is posted once.
+//! An account that is active again is reported and audited, and left to the next sweep: nothing here suspends anybody.
+//! A look that fails is tried again, later each time. What is due and what was found are rows, so a process that dies
+//! looks again, or reports again, and the message is posted once.
 
 use std::collections::BTreeMap;
 

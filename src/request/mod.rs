@@ -100,7 +100,7 @@ impl Requests {
             return Ok(None);
         };
         if request.version != version {
-            // Decided after the card was rendered: its end is told only below a card that shows it.
+            // Decided after the card was rendered: its end is posted only below a card that shows it.
             return Ok(Some(self.s.clock.now()));
         }
         let unsettled = self.tell_silence(&request, &candidates, &card).await?;
@@ -141,7 +141,7 @@ impl Requests {
         };
         let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
         let effort = effort?;
-        // An account that is left alone takes its step although an obstacle is still there.
+        // An account that is left alone takes its step although the request is still blocked.
         let goes_on = matches!(effort, Effort::Made) && self.suspends_more(id, candidates).await?;
         self.note_obstacle(id, effort, began);
         let told = self.tell_obstacle(request, decision, goes_on).await?;
@@ -260,7 +260,7 @@ impl Requests {
     fn is_begun(&self, started: &StartedSweep) -> bool {
         match started {
             StartedSweep::New(_) => {
-                // Only a new one wakes the loop: this comes by again until the end is told.
+                // Only a new one wakes the loop: this comes by again until the end is posted.
                 self.s.nudge();
                 true
             }
@@ -384,14 +384,14 @@ impl Requests {
         self.begin_sweep(sweep).await
     }
 
-    /// Posts what became of a request that has ended: every account in the thread, then one message in the channel.
+    /// Posts the result of a request that has ended: every account in the thread, then one message in the channel.
     async fn tell_ending(
         &self,
         request: &Request,
         candidates: &[Candidate],
         card: &MessageRef,
     ) -> anyhow::Result<Ending> {
-        // Each retry is told like the first time, about the accounts that were tried again.
+        // Each retry is reported like the first time, about the accounts that were tried again.
         let retry = request.state.retry();
         let round = retry.map_or_else(String::new, |retry| format!(":retry:{}", retry.round));
         if matches!(request.state, RequestState::Completed { .. }) {
@@ -454,7 +454,7 @@ mod tests {
     use crate::request::attempt::Blocker;
 
     #[tokio::test]
-    async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {
+    async fn whether_a_request_is_still_blocked_is_found_out_once_a_minute() {
         let bench = Bench::new();
         let (engine, began) = (&bench.engine, bench.engine.s.clock.now());
         let until = |id| lock(&engine.requests.obstacles).get(&id).map(|obstacle| obstacle.until);

@@ -19,11 +19,11 @@ use crate::wording::{notices, refusals};
 const LOOK_AGAIN_AFTER: Duration = Duration::seconds(30);
 
 /// The mark of a message.
-fn key(request: &Request, nudge: Reminder) -> String {
-    format!("request:{}:{}", request.id, nudge.stage())
+fn key(request: &Request, reminder: Reminder) -> String {
+    format!("request:{}:{}", request.id, reminder.stage())
 }
 
-fn whom(policy: &Policy, kind: Kind) -> &People {
+fn addressed(policy: &Policy, kind: Kind) -> &People {
     match kind {
         Kind::Reminder => &policy.silence.remind,
         Kind::Escalation => &policy.silence.escalate_to,
@@ -35,7 +35,7 @@ fn named(people: &People) -> Vec<String> {
 }
 
 impl Requests {
-    /// Tells what is due of a request that waits, once each; says when there is something to tell next.
+    /// Sends the reminders that are due for a request, once each; returns when the next one is due.
     pub(crate) async fn tell_silence(
         &self,
         request: &Request,
@@ -48,32 +48,36 @@ impl Requests {
         }
         let now = self.s.clock.now();
         let mut wake = reminders::next_at(&policy.silence, request, now);
-        for nudge in reminders::due(&policy.silence, request, now) {
-            if !self.s.store.begin_nudge(request.id, nudge, now).await? {
+        for reminder in reminders::due(&policy.silence, request, now) {
+            if !self.s.store.begin_nudge(request.id, reminder, now).await? {
                 continue;
             }
-            let to = whom(policy, nudge.kind);
-            let message =
-                Identity { key: key(request, nudge), channel: &request.channel, thread: None, card_of: None };
-            let text = notices::unanswered(request, candidates, card, nudge.kind, to);
+            let to = addressed(policy, reminder.kind);
+            let message = Identity {
+                key: key(request, reminder),
+                channel: &request.channel,
+                thread: None,
+                card_of: None,
+            };
+            let text = notices::unanswered(request, candidates, card, reminder.kind, to);
             if let Some(at) = self.outbox.told(&message, &text).await? {
                 wake = Some(wake.map_or(at, |wake| wake.min(at)));
                 continue;
             }
-            self.s.store.nudge_told(request.id, nudge, named(to), self.s.clock.now()).await?;
+            self.s.store.nudge_told(request.id, reminder, named(to), self.s.clock.now()).await?;
         }
         Ok(wake)
     }
 
-    /// Somebody decided while a message was under way: if it stands in the channel after all, people were told, and the
-    /// audit trail says so.
+    /// Somebody decided while a message was under way: if it stands in the channel after all, people were notified, and
+    /// the audit trail says so.
     async fn settle_silence(
         &self,
         policy: &Policy,
         request: &Request,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        for nudge in self.s.store.begun_nudges(request.id).await? {
-            let key = key(request, nudge);
+        for reminder in self.s.store.begun_nudges(request.id).await? {
+            let key = key(request, reminder);
             let row = self.s.store.message(&key).await?;
             let stands = match row.as_ref().map(|row| (row.ts.is_some(), row.tried_at)) {
                 Some((true, _)) => true,
@@ -100,10 +104,10 @@ impl Requests {
                 Some((false, None)) | None => false,
             };
             if stands {
-                let to = named(whom(policy, nudge.kind));
-                self.s.store.nudge_told(request.id, nudge, to, self.s.clock.now()).await?;
+                let to = named(addressed(policy, reminder.kind));
+                self.s.store.nudge_told(request.id, reminder, to, self.s.clock.now()).await?;
             } else {
-                self.s.store.forget_nudge(request.id, nudge).await?;
+                self.s.store.forget_nudge(request.id, reminder).await?;
             }
         }
         Ok(None)

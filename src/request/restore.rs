@@ -69,7 +69,7 @@ impl Effect for Restoring<'_> {
         let account = self.requests.s.provider(self.of().provider).read(self.of().account).await?;
         let undated = account.status_changed.at().is_none();
         let asked_at = self.restoration.asked_at;
-        // What is younger than the log's delay can't be told either way.
+        // What is younger than the log's delay can't be determined either way.
         let old = self.attempt.attempts > 0 || self.requests.s.clock.now() - asked_at > LOG_LAG_MAX;
         let asks = undated && old && account.status == AccountStatus::Suspended;
         let in_log = if asks { changed_since(self.of(), asked_at).await? } else { None };

@@ -112,16 +112,16 @@ impl Requests {
                     stop,
                     blocker,
                 };
-                let obstacle = attempt::attempt(&mut one).await.map(|()| one.blocker);
+                let blocker = attempt::attempt(&mut one).await.map(|()| one.blocker);
                 self.s.rows.moves_on(&Work::Request(request.id));
-                let goes_on = match &obstacle {
-                    Ok(obstacle) => obstacle.as_ref().is_none_or(|blocker| passage.is_of_one(blocker)),
+                let goes_on = match &blocker {
+                    Ok(blocker) => blocker.as_ref().is_none_or(|blocker| passage.is_of_one(blocker)),
                     Err(_) => false,
                 };
                 if !goes_on {
                     halt.cancel();
                 }
-                obstacle
+                blocker
             })
             .collect();
         let results: Vec<anyhow::Result<Option<Blocker>>> =
@@ -129,10 +129,10 @@ impl Requests {
         if results.is_empty() {
             return Ok(Effort::NothingDue);
         }
-        let obstacles: Vec<Option<Blocker>> = results.into_iter().collect::<anyhow::Result<_>>()?;
+        let blockers: Vec<Option<Blocker>> = results.into_iter().collect::<anyhow::Result<_>>()?;
         // What turns everybody away turns everybody away in the next round, too.
         let of_all = |blocker: &Blocker| !(blocker.may_be_of_one && passage.ever_open());
-        Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
+        Ok(blockers.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 }
 
@@ -225,7 +225,7 @@ impl<'a> Effect for Suspension<'a> {
         (fresh, in_log): Self::Seen,
     ) -> anyhow::Result<Option<SuspensionStep>> {
         let s = &self.requests.s;
-        // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
+        // The look has just shown what time it is there; how long the account is idle can't be determined otherwise.
         if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
             return Ok(Some(self.blocked(why, true)));
         }
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn between_suspensions_that_get_through_one_is_turned_away_alone_and_two_in_a_row_are_not() {
+    fn between_suspensions_that_get_through_one_is_rejected_alone_and_two_in_a_row_are_not() {
         let (passage, error) = (AttemptGate::default(), IdentityError::Denied("no right".into()));
         let blocker = |may_be_of_one| Blocker { may_be_of_one, ..denied(&error) };
         assert!(!passage.is_of_one(&blocker(true)) && !passage.ever_open(), "nobody got through yet");

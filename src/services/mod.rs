@@ -105,8 +105,8 @@ impl Services {
         self.rows.end(work, alarm, may_look_again)
     }
 
-    /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even the provider's silence,
-    /// is to hold up the next configuration.
+    /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even that the provider
+    /// doesn't answer, is to hold up the next configuration.
     pub(crate) async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_mend_itself_is_waited_for() {
+    fn only_what_may_fix_itself_is_waited_for() {
         let passing: [anyhow::Error; 5] = [
             ChatError::Unavailable(String::new()).into(),
             ChatError::Ambiguous(String::new()).into(),

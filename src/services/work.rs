@@ -24,7 +24,7 @@ pub(crate) enum Work {
     Restoration(i64),
     /// The accounts that the policy has suspended.
     Watches(PolicyName),
-    /// Asking the people concerned by a request.
+    /// Asking the people that a request asks.
     Concerned(RequestId),
     /// The people who can decide the policy's questions.
     Deciders(PolicyName),

@@ -38,8 +38,8 @@ impl Store {
     }
 
     /// The next events that may be archived, oldest first, at most `at_most`: those before the first one that is not
-    /// before `before`, that belongs to a request which still has something to do or to tell or whose failures may still
-    /// be tried again, or that a collector has not got yet. What is carried out is held to these events.
+    /// before `before`, that belongs to a request which still has something to do or to post or whose failures may
+    /// still be tried again, or that a collector has not got yet. What is carried out is held to these events.
     pub async fn archivable(
         &self,
         before: DateTime<Utc>,

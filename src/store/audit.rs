@@ -1,4 +1,4 @@
-//! The audit trail: appended in the transaction of the change it tells of, verified from the start.
+//! The audit trail: appended in the transaction of the change it covers, verified from the start.
 
 use std::ops::ControlFlow;
 
@@ -78,7 +78,7 @@ impl Store {
         self.verify_telling(&|_| ()).await
     }
 
-    /// As [`Store::verify`]; tells `told` now and then the number of the last event that was read.
+    /// As [`Store::verify`]; calls `told` now and then with the number of the last event that was read.
     pub async fn verify_telling(&self, told: &(dyn Fn(u64) + Sync)) -> Result<Verified, StoreError> {
         let (archived, head) = self.read(|tx| archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
         let mut so_far = Verified { archived, events: archived, head, broken_at: None };

@@ -57,7 +57,7 @@ pub(super) fn json_text<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Invalid(error.to_string()))
 }
 
-/// All rows of a query that can be read. What can't be is told in the log and left out: for work in which one bad row
+/// All rows of a query that can be read. What can't be is logged and left out: for work in which one bad row
 /// must not keep the others waiting.
 pub(super) fn readable<T>(
     tx: &dyn Tx,

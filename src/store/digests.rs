@@ -1,4 +1,4 @@
-//! Digests: one per policy and slot, and the numbers that they tell.
+//! Digests: one per policy and slot, and the numbers in them.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -14,14 +14,14 @@ use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Tx, hints, params};
 use super::{Notice, Store, StoreError, once};
 
-/// A digest that is to be told.
+/// A digest that is to be posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestRow {
     /// Never reused.
     pub id: i64,
     /// The policy's name.
     pub policy: PolicyName,
-    /// Where the time that it tells of begins.
+    /// Where the time that it covers begins.
     pub since: DateTime<Utc>,
     /// Where it ends.
     pub until: DateTime<Utc>,

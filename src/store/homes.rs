@@ -9,7 +9,7 @@ use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Value, marks, params};
 use super::{Store, StoreError, audit};
 
-/// What a person decided, as the page tells it.
+/// What a person decided, as the page shows it.
 const DECISIONS: [Action; 11] = [
     Action::Approved,
     Action::ApprovedFirst,
@@ -91,7 +91,7 @@ impl Store {
         .await
     }
 
-    /// Writes what became of a page, but for what the person does meanwhile.
+    /// Writes the result of publishing a page, except what the person does meanwhile.
     pub async fn save_home(&self, row: &HomeRow) -> Result<(), StoreError> {
         let row = row.clone();
         self.write(move |tx| {

@@ -160,7 +160,7 @@ records! {
         user_id: String,
         retry_at: Option<DateTime<Utc>>,
     }
-    /// What the people concerned are asked.
+    /// What the people that a request asks are asked.
     question as QuestionRecord by questions(id) {
         id: i64,
         state: String,

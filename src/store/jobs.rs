@@ -1,4 +1,4 @@
-//! What callers ask of the writer: calls on their way to the thread that carries them out, and their answers.
+//! What callers ask of the writer: calls on their way to the thread that executes them, and their answers.
 
 use tokio::sync::oneshot;
 
@@ -60,7 +60,7 @@ where
 
     fn answer(self: Box<Self>, committed: Committed) {
         let answer = match (self.made, committed) {
-            // What stopped this one is more to the point than what became of all.
+            // The cause that stopped this one says more than the result of all.
             (Some(Err(own)), _) => Err(own),
             (Some(Ok(_)) | None, Committed::No(error) | Committed::Unknown(error)) => Err(error),
             (Some(Ok(value)), Committed::Yes) => Ok(value),

@@ -52,7 +52,7 @@ impl Store {
         .await
     }
 
-    /// Returns when the oldest request was made that still has something to do or to tell.
+    /// Returns when the oldest request was made that still has something to do or to post.
     pub async fn oldest_live_request(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.read(|tx| {
             let sql = "SELECT id, created_at FROM request WHERE told = 0 ORDER BY created_at LIMIT 1";

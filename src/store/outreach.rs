@@ -1,4 +1,4 @@
-//! What the people concerned by a request are asked, and what they said.
+//! What the people that a request asks are asked, and what they said.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

@@ -30,7 +30,7 @@ pub enum Receipt {
     Repeated {
         /// When it came first: what the deadline is judged by.
         received_at: DateTime<Utc>,
-        /// What became of it; `None` if a crash came in between, and it may be decided now.
+        /// Its result; `None` if a crash came in between, and it may be decided now.
         outcome: Option<String>,
     },
 }
@@ -194,7 +194,7 @@ fn decide(
     Ok(decided)
 }
 
-/// Decides an input by the list. What became of it, and its outcome in a word or two.
+/// Decides an input by the list. Returns the result, and its outcome in a word or two.
 fn admitted(tx: &dyn Tx, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
     let (request, candidates) = request_rows::with_candidates(tx, request)?;
     if let Verb::Retry { known } = &mut input.verb {

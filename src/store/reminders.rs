@@ -1,4 +1,4 @@
-//! Reminders and escalations: begun while the request waits, told once, and in the audit trail when they are.
+//! Reminders and escalations: begun while the request waits, sent once, and in the audit trail when they are.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -13,8 +13,8 @@ use super::tx::{Tx, params};
 use super::{Store, StoreError, request_rows};
 
 impl Store {
-    /// Whether this is to be told now: the request still waits, and it has not been told. Remembers that it was begun, so
-    /// that a restart looks for it.
+    /// Whether this is to be sent now: the request still waits, and it has not been sent. Remembers that it was begun,
+    /// so that a restart looks for it.
     pub async fn begin_nudge(
         &self,
         request: RequestId,
@@ -42,7 +42,7 @@ impl Store {
         .await
     }
 
-    /// What was begun and is not known to have been told.
+    /// What was begun and is not known to have been sent.
     pub async fn begun_nudges(&self, request: RequestId) -> Result<Vec<Reminder>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT stage FROM nudge WHERE request = ?1 AND told_at IS NULL ORDER BY stage";
@@ -52,7 +52,7 @@ impl Store {
         .await
     }
 
-    /// It was never told, and is not to be any more.
+    /// It was never sent, and must not be any more.
     pub async fn forget_nudge(&self, request: RequestId, nudge: Reminder) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "DELETE FROM nudge WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
@@ -61,7 +61,7 @@ impl Store {
         .await
     }
 
-    /// It was told to these people and user groups. A second time changes nothing.
+    /// It was sent to these people and user groups. A second time changes nothing.
     pub async fn nudge_told(
         &self,
         request: RequestId,
@@ -87,7 +87,7 @@ impl Store {
     }
 }
 
-/// Whether it was told; `None` if it has not been begun.
+/// Whether it was sent; `None` if it has not been begun.
 fn told(tx: &dyn Tx, request: RequestId, stage: &str) -> Result<Option<bool>, StoreError> {
     let sql =
         "SELECT CASE WHEN told_at IS NULL THEN 0 ELSE 1 END FROM nudge WHERE request = ?1 AND stage = ?2";

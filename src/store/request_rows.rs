@@ -191,14 +191,14 @@ fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
     }
 }
 
-/// Whether the channel has been told all that there is to tell of the request.
+/// Whether everything about the request has been posted to the channel.
 pub(super) fn is_told(tx: &dyn Tx, id: RequestId) -> Result<bool, StoreError> {
     let told = tx.first("SELECT told FROM request WHERE id = ?1", params![id], |row| row.get::<bool>(0))?;
     Ok(told.unwrap_or_default())
 }
 
 /// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that a
-/// caller that is just showing the card as it was before does not take it for told.
+/// caller that is just showing the card as it was before does not count it as posted.
 pub(super) fn card_changes(tx: &dyn Tx, id: RequestId) -> Result<(), StoreError> {
     tx.run("UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", params![id]).map(drop)
 }

@@ -50,7 +50,7 @@ impl Store {
         self.read(move |tx| Ok(load_where(tx, "sweep = ?1", params![sweep])?.pop())).await
     }
 
-    /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
+    /// The ids of the requests that still have something to do or to post, oldest first: what reconcile works on. Only
     /// the ids, so that a row that can't be read is an error only for the caller that reads it.
     pub async fn live_requests(&self) -> Result<Vec<RequestId>, StoreError> {
         self.read(|tx| tx.all("SELECT id FROM request WHERE told = 0 ORDER BY id", params![], codec::id))
@@ -94,14 +94,14 @@ impl Store {
         .await
     }
 
-    /// All of the request has been told in this version of it. `false`: it has changed since, and stays live.
+    /// Everything about this version of the request has been posted. `false`: it has changed since, and stays live.
     pub async fn request_told(&self, id: RequestId, version: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET told = 1 WHERE id = ?1 AND version = ?2";
         self.write(move |tx| Ok(tx.run(sql, params![id, version])? == 1)).await
     }
 
-    /// What there is to tell of the request belongs into another channel from now on. `false`: there is nothing left to
-    /// tell, and it stays where it was told.
+    /// Messages about the request go to another channel from now on. `false`: there is nothing left to
+    /// post, and it stays where it was posted.
     pub async fn move_request(&self, id: RequestId, channel: String) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET channel = ?2, version = version + 1 WHERE id = ?1 AND told = 0";
         self.write(move |tx| Ok(tx.run(sql, params![id, channel])? == 1)).await

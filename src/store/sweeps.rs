@@ -59,7 +59,7 @@ pub enum SweepState {
         /// How many pages the provider's listing had.
         pages: u32,
     },
-    /// Came to nothing.
+    /// It failed.
     Failed {
         /// When.
         at: DateTime<Utc>,
@@ -129,7 +129,7 @@ impl Store {
         self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
 
-    /// The policy's latest sweep, whatever became of it.
+    /// The policy's latest sweep, however it ended.
     pub async fn last_sweep(&self, policy: &str) -> Result<Option<SweepRow>, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| {
@@ -165,7 +165,7 @@ impl Store {
         .await
     }
 
-    /// The sweep came to nothing. `false`: it had ended before, and nothing is changed.
+    /// The sweep failed. `false`: it had ended before, and nothing is changed.
     pub async fn fail_sweep(&self, id: SweepId, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let error = error.to_owned();
         self.write(move |tx| fail(tx, id, &error, now)).await

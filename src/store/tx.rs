@@ -75,7 +75,7 @@ impl dyn Tx + '_ {
     }
 }
 
-/// What became of a transaction.
+/// How a transaction ended.
 #[derive(Clone, Debug)]
 pub(super) enum Committed {
     /// It is on the disk.

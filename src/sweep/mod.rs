@@ -265,7 +265,7 @@ impl Sweeper {
     }
 }
 
-/// Whether a slot's sweep came to nothing at what the clock, set back since, says is yet to come. One that was refused
+/// Whether a slot's sweep failed at what the clock, set back since, says is yet to come. One that was refused
 /// because of the clock may also have been begun just before the slot was due, if nothing took its place yet.
 fn begun_by_a_wrong_clock(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
     let first = matches!(

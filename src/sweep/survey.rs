@@ -149,7 +149,7 @@ pub async fn survey(
     let by_log = unconfirmed.is_empty();
     looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
-    // Judged now, when the provider has just told its time many times over.
+    // Judged now, when the provider has just sent its time many times over.
     if let Some(guard) = sweeper.s.provider(&rule.provider).clock_guard() {
         plan.verdict = Verdict::Refused(guard);
     }

@@ -84,7 +84,7 @@ pub struct PolicyStatus<'a> {
     pub paused: Option<Pause>,
     /// What is to be said of its days off.
     pub days_off: Vec<Text>,
-    /// What is still unanswered, as [`crate::wording::backlog`] says it.
+    /// How long accounts have been pending, as [`crate::wording::backlog`] says it.
     pub backlog: Option<String>,
     /// Open requests with their cards.
     pub open: Vec<(Request, Option<MessageRef>)>,
@@ -168,8 +168,8 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
     let state = match &request.state {
         RequestState::Preview => " is a preview",
         RequestState::Held { .. } => " is held by a guard",
-        RequestState::Pending { first: Some(_) } => " waits for a second approval",
-        RequestState::Pending { first: None } => " waits for a decision",
+        RequestState::Pending { first: Some(_) } => " needs a second approval",
+        RequestState::Pending { first: None } => " needs a decision",
         RequestState::Approved { .. } => " is being executed",
         RequestState::Completed { .. } => " is completed",
         RequestState::Denied { .. } => " was denied",
@@ -180,7 +180,12 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
     };
     let text = Text::plain("Open: ").and(text).then(format!(" of {}{state}", request.policy));
     match request.deadline {
-        Some(deadline) if request.state.awaits_decision() => text.then(", until ").with(Span::Time(deadline)),
+        Some(deadline) if matches!(request.state, RequestState::Pending { .. }) => {
+            text.then(" by ").with(Span::Time(deadline))
+        }
+        Some(deadline) if request.state.awaits_decision() => {
+            text.then("; answer by ").with(Span::Time(deadline))
+        }
         Some(_) | None => text,
     }
 }
@@ -196,9 +201,11 @@ pub(crate) fn health_line(health: &Health) -> Text {
         let text = text.then(format!(" {}: ", terms.name));
         match answer {
             None => text.then("not asked yet."),
-            Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
+            Some(LastAnswer { at, problem: None }) => {
+                text.then("last answered ").with(Span::Time(*at)).then(".")
+            }
             Some(LastAnswer { at, problem: Some(problem) }) => text
-                .then("failed ")
+                .then("last request failed, ")
                 .with(Span::Time(*at))
                 .then(": ")
                 .sentence(problem_in_words(problem, *terms)),
@@ -209,14 +216,13 @@ pub(crate) fn health_line(health: &Health) -> Text {
         Err(error) => text.then(" Database: ").sentence(error),
     };
     health.behind.iter().fold(text, |text, behind| {
-        text.then(format!(
-            " {} of the audit trail not yet forwarded to ",
-            crate::wording::counted(usize::try_from(behind.events).unwrap_or_default(), "event", "events")
-        ))
-        .quoted(&behind.collector)
-        .then(", since ")
-        .with(Span::Time(behind.since))
-        .then(".")
+        let events = usize::try_from(behind.events).unwrap_or_default();
+        let events = crate::wording::counted(events, "audit event", "audit events");
+        text.then(" ")
+            .quoted(&behind.collector)
+            .then(format!(" has been missing {events} since "))
+            .with(Span::Time(behind.since))
+            .then(".")
     })
 }
 
@@ -250,11 +256,10 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>, te
     let counts = plan.counts;
     let verdict = match &plan.verdict {
         Verdict::NoCandidates if counts.waiting > 0 => {
-            let wait = if counts.waiting == 1 { "waits" } else { "wait" };
-            let waiting = accounts(counts.waiting as usize);
-            Text::plain(format!("would ask about nobody else: {waiting} already {wait} for a decision."))
+            let pending = crate::wording::counted(counts.waiting as usize, "account is", "accounts are");
+            Text::plain(format!("would propose no other account: {pending} already pending."))
         }
-        Verdict::NoCandidates => Text::plain("would ask about nobody."),
+        Verdict::NoCandidates => Text::plain("would propose no account."),
         Verdict::Ask => Text::plain(format!("would ask about {}.", accounts(counts.candidates as usize))),
         Verdict::Preview => Text::plain(format!(
             "would show {} without asking, because the rule is not live yet.",
@@ -387,9 +392,9 @@ fn suspended_by(why: &Why) -> Option<Text> {
             Text::plain(format!(": this bot suspended it{by}, ")).with(Span::Time(event.at))
         }
         (None, Some(at)) if why.suspended_by_us.is_none_or(|ours| at > ours + SAME_CHANGE) => {
-            Text::plain(": somebody else suspended it. Its status changed ").with(Span::Time(at))
+            Text::plain(": somebody else suspended it. Its status last changed ").with(Span::Time(at))
         }
-        (None, Some(at)) => Text::plain(": its status changed ").with(Span::Time(at)),
+        (None, Some(at)) => Text::plain(": its status last changed ").with(Span::Time(at)),
         (None, None) => Text::default(),
     })
 }
@@ -409,10 +414,10 @@ fn facts(account: &Account, standing: &Standing) -> Text {
     match &standing.second_look {
         SecondLook::NotAsked => text.then(" · System Log not read"),
         SecondLook::Nothing { since } => {
-            text.then(" · no sign of life in the System Log since ").with(Span::Date(*since))
+            text.then(" · no activity in the System Log since ").with(Span::Date(*since))
         }
         SecondLook::Seen(seen) => {
-            let text = text.then(" · in the System Log ").with(Span::Time(seen.at)).then(": ");
+            let text = text.then(" · System Log ").with(Span::Time(seen.at)).then(": ");
             let text = text.and(crate::wording::sign_in_words(seen.sign.as_ref()));
             match seen.read_since {
                 Some(since) => text.then(", and nothing later in it since ").with(Span::Date(since)),

@@ -9,7 +9,7 @@ use crate::wording::accounts;
 use crate::wording::layout::spoken;
 use crate::wording::notices::NAMED_MAX;
 
-/// What there is to say of an obstacle.
+/// What a message says about a blocker.
 pub struct About<'a> {
     /// Whose suspensions wait.
     pub request: &'a Request,
@@ -45,7 +45,7 @@ fn said(about: &About<'_>) -> Text {
         .sentence(about.why)
         .then(" They continue on their own once that is fixed. The approval is valid until ")
         .with(Span::Time(about.until))
-        .then("; accounts that are not done by then are left alone.")
+        .then("; accounts that are not suspended by then are left alone.")
 }
 
 /// The message when it goes on.

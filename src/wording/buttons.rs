@@ -142,7 +142,7 @@ fn retry(view: &CardView, failed: usize) -> Option<Button> {
     (failed > 0).then(|| button(view, RequestAction::Retry, &label, Tone::Danger, Some(confirm)))
 }
 
-/// Somebody has to be able to carry it out: without its policy there is nothing to ask.
+/// Somebody has to be able to execute it: without its policy there is nothing to ask.
 fn ask_again(view: &CardView) -> Option<Button> {
     let offered = view.request.asked_again.is_none() && view.policy.is_some();
     offered.then(|| button(view, RequestAction::AskAgain, "Ask again with fresh data", Tone::Neutral, None))

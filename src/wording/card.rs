@@ -162,7 +162,7 @@ fn state_line(view: &CardView) -> Text {
                     .and(mention(&wish.by))
                     .then(" asked for a retry, ")
                     .with(Span::Time(wish.at))
-                    .then(". It waits for a second person until ")
+                    .then(". A second person must confirm it by ")
                     .with(Span::Time(wish.at + request.approval_timeout))
                     .then("."),
                 None => finished,
@@ -222,7 +222,7 @@ fn approved_first(view: &CardView, first: &FirstApproval) -> Text {
 /// Says that a first approval has left nothing that a second one could confirm.
 fn nothing_selected(first: &Decision) -> Text {
     mention(&first.by)
-        .then(" selected none of the accounts that are still open, so nobody can be suspended. ")
+        .then(" selected none of the accounts that are still pending, so nobody can be suspended. ")
         .and(mention(&first.by))
         .then(" can take the approval back.")
 }
@@ -261,7 +261,7 @@ fn asked_again(view: &CardView) -> Text {
     match became {
         None if view.paused.is_some() => text.then(": a new sweep starts once an admin resumes the policy."),
         None => text.then(": a new sweep is running."),
-        Some(Became::Nothing) => text.then(": the new sweep found nobody to ask about."),
+        Some(Became::Nothing) => text.then(": the new sweep found no account to propose."),
         Some(Became::Request(id)) => {
             let label = format!("request {id}");
             let named = match view.successor {

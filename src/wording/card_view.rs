@@ -44,7 +44,7 @@ pub struct CardView<'a> {
     pub now: DateTime<Utc>,
     /// The card of the request that took this one's place, if it stands.
     pub successor: Option<&'a MessageRef>,
-    /// What the people concerned were asked, and what they said.
+    /// What the people that a request asks were asked, and what they said.
     pub questions: &'a [OutreachQuestion],
     /// Who can decide, as far as that was looked up.
     pub deciders: Option<&'a Deciders>,

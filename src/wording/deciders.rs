@@ -74,5 +74,5 @@ fn reasons(text: Text, unable: &[Unable]) -> Text {
     if unable.is_empty() {
         return text.then(" The configuration names nobody else.");
     }
-    text.then(" These can't decide: ").and(unable_in_words(unable)).then(".")
+    text.then(" These people can't decide: ").and(unable_in_words(unable)).then(".")
 }

@@ -8,7 +8,7 @@ use crate::domain::settings::DigestPeriod;
 use crate::wording::history::to_decide;
 use crate::wording::{accounts, counted};
 
-/// All that a digest tells.
+/// What a digest says.
 pub struct DigestView<'a> {
     /// The policy's name.
     pub policy: &'a str,

@@ -46,7 +46,10 @@ pub fn in_channel(
         blocks.push(Block::Section(place(one, cards).then(" ").and(what_follows(policy, one))));
     }
     if found.len() > NAMED_MAX {
-        let rest = format!("… and {} more, named in the threads.", accounts(found.len() - NAMED_MAX));
+        let rest = format!(
+            "… and {}, named in the threads.",
+            counted(found.len() - NAMED_MAX, "more account", "more accounts")
+        );
         blocks.push(Block::Section(Text::plain(rest)));
     }
     blocks.push(Block::Context(advice(found.iter().map(|one| &one.back.by))));
@@ -84,7 +87,7 @@ pub fn missed(
         let Terms { name, log, .. } = terms;
         text.then(format!(". That was not yet in {name}'s {log} when the bot suspended the account, "))
     } else {
-        text.then(". This was after the suspension at ")
+        text.then(". That was after the bot suspended the account, ")
     };
     let summary = text.with(Span::Time(watch.suspended_at)).then(".");
     let mut blocks = vec![Block::Section(summary.clone())];
@@ -108,7 +111,7 @@ pub fn missed(
     Card { summary, blocks }
 }
 
-/// "Kim (kim@…) is active again: brought back by an import from "Workday" at 9:41."
+/// "Kim (kim@…) is active again: restored by an import from Workday, 23 Nov 2026, 09:50 UTC."
 fn told(one: &Drifted, terms: Terms) -> Text {
     let text = who(&one.watch.name, &one.watch.account.login);
     let text = match &one.back.status {

@@ -180,8 +180,8 @@ pub fn restoration(
 ) -> Card {
     let (provider, console) = (terms.name, terms.console);
     let wish = &restoration.wish;
-    let whom = who(&wish.name, &wish.account.login);
-    let text = Text::default().with(Span::Code(wish.policy.to_string())).then(": ").and(whom);
+    let account = who(&wish.name, &wish.account.login);
+    let text = Text::default().with(Span::Code(wish.policy.to_string())).then(": ").and(account);
     let text = match &restoration.state {
         RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),
@@ -189,7 +189,7 @@ pub fn restoration(
             text.then(format!(" can't be restored, because {provider} no longer has the account"))
         }
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
-            " was not restored, because somebody else has suspended it again since then",
+            " was not restored, because somebody else has suspended it again",
         ),
         RestorationState::Skipped { why: Skip::Unproven, .. } => text.then(
             " was not restored, because the audit trail has no record of that request. Somebody changed the database by \
@@ -288,7 +288,7 @@ pub enum NotRestored {
     NoReason,
     /// The reason is too long.
     ReasonTooLong,
-    /// It can't be told whether it is the person's own.
+    /// It can't be determined whether it is the person's own.
     NoEmail,
 }
 

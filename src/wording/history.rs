@@ -153,7 +153,7 @@ pub fn busy() -> Text {
 /// An export or a bundle would be too large.
 pub fn too_much(max: usize) -> Text {
     Text::plain(format!(
-        "That is more than {max} events, too many for one file. Ask for a shorter time with since and until."
+        "That is more than {max} events, too many for one file. Narrow it with since and until."
     ))
 }
 
@@ -166,7 +166,7 @@ pub fn nothing_to_export(asked: &[String]) -> Text {
 
 /// A file that was made.
 pub struct Made<'a> {
-    /// What it is: "12 audit events", "The evidence".
+    /// What it is: "12 audit events", "Evidence of contractors".
     pub what: String,
     /// What was asked for, in words.
     pub filters: &'a [String],
@@ -197,15 +197,16 @@ pub fn made(made: &Made) -> Text {
     }
 }
 
-/// The answer to a command that made a file for its person.
+/// The answer to a command that made a file for its person. `what` is "the evidence" or "the export of 12 audit
+/// events".
 pub fn sent(what: &str, made_text: Text) -> Card {
-    let summary = Text::plain(format!("{what} is in our direct messages."));
+    let summary = Text::plain(format!("I sent you {what} in a direct message."));
     Card { summary: summary.clone(), blocks: vec![Block::Section(summary), Block::Context(made_text)] }
 }
 
 /// The file was made and recorded, and can't be delivered.
 pub fn not_sent(what: &str, error: &str) -> Text {
-    Text::plain(format!("{what} was made, but I can't send it to you: "))
+    Text::plain(format!("I made {what}, but I can't send it to you: "))
         .sentence(error)
         .then(" Try again later.")
 }
@@ -384,9 +385,9 @@ pub fn picture_comment(report: &Report) -> Text {
 /// Where the picture of a report is going to be.
 pub fn picture_follows(here: bool) -> Text {
     Text::plain(if here {
-        "The picture follows below."
+        "I am posting the picture below."
     } else {
-        "The picture follows in our direct messages."
+        "I am sending you the picture in a direct message."
     })
 }
 

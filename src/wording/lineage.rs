@@ -36,7 +36,7 @@ fn what_is_wrong(lineage: &Lineage, stop: &Stop, chat: Span) -> Text {
             )),
         },
         Mismatch::LaterEpoch => Text::plain(format!(
-            "my messages show a later epoch than the database, which is in epoch {}, so a copy of it was resumed elsewhere",
+            "my messages come from a copy of this database that was resumed later (this one is in epoch {})",
             lineage.database.epoch
         )),
         Mismatch::OtherDatabase => Text::plain(
@@ -92,7 +92,8 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
 pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
     spoken(Text::default().and(mention(by)).then(" resumed the database, ").with(Span::Time(at)).then(
         format!(
-            ". Its epoch is now {epoch}. Open requests end, and a new sweep asks again. Earlier approvals are not executed."
+            ". Open requests end, and a new sweep asks again. Earlier approvals are not executed. {}",
+            now_in(epoch)
         ),
     ))
 }
@@ -100,7 +101,7 @@ pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
 /// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[PolicyName]) -> Text {
     let requests: Vec<String> = done.superseded.iter().map(ToString::to_string).collect();
-    let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
+    let mut text = Text::plain("Resumed. ");
     text = if requests.is_empty() {
         text.then("No request was open.")
     } else {
@@ -122,7 +123,12 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Poli
         text = text.then(" Exemptions that the file lacks: ").quoted(some(missing));
         text = text.then(".");
     }
-    text
+    text.then(" ").then(now_in(done.database.epoch))
+}
+
+/// Says what a resumed database is called from now on: exports and the CLI name it with its epoch.
+fn now_in(epoch: i64) -> String {
+    format!("New entries of the audit trail belong to epoch {epoch} of the database.")
 }
 
 /// Returns the card of a request whose database is stopped.

@@ -58,12 +58,12 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// "12 of these accounts have been pending for up to 9 sweeps.", if sweeps before this one proposed any of them.
+/// "12 accounts have been pending for up to 9 sweeps.", if sweeps before this one proposed any of them.
 pub fn backlog<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Option<String> {
     let sweeps: Vec<u32> =
         candidates.map(|candidate| candidate.shown.pending_sweeps).filter(|sweeps| *sweeps > 0).collect();
     let most = *sweeps.iter().max()?;
-    let accounts = counted(sweeps.len(), "of these accounts has", "of these accounts have");
+    let accounts = counted(sweeps.len(), "account has", "accounts have");
     let up_to = if sweeps.iter().all(|sweeps| *sweeps == most) { "" } else { "up to " };
     Some(format!("{accounts} been pending for {up_to}{}.", counted(most as usize, "sweep", "sweeps")))
 }
@@ -91,11 +91,11 @@ pub fn period(period: Period) -> String {
     }
 }
 
-/// "active contractor accounts with no sign-in for 7 days".
+/// "active accounts of type contractor with no activity for 7 days".
 pub fn rule_in_words(rule: &Rule) -> Text {
     Text::plain("active accounts of type ")
         .quoted(rule.user_type.to_string())
-        .then(format!(" with no sign of life for {}", period(rule.inactive_after)))
+        .then(format!(" with no activity for {}", period(rule.inactive_after)))
 }
 
 /// "idle 41 days, last sign-in 13 Oct"; where the rule counts working days, "idle 9 days (5 working days), …".
@@ -241,7 +241,7 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
         }
         Assessment::Candidate(evidence) => Text::plain("is inactive: ")
             .and(idle_in_words(&evidence.idle, evidence.last_sign_in, rule, now))
-            .then(format!(", which is longer than {}", period(rule.inactive_after))),
+            .then(format!("; the limit is {}", period(rule.inactive_after))),
     }
 }
 
@@ -291,7 +291,7 @@ fn exemption_in_words(exemption: &Exemption) -> Text {
     }
 }
 
-/// What became of a candidate, as a phrase: "suspended", "left alone: …".
+/// The outcome of a candidate, as a phrase: "suspended", "left alone: …".
 pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) -> Text {
     match &candidate.state {
         CandidateState::Previewed => Text::plain("would be proposed"),
@@ -306,11 +306,12 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
             Text::plain(format!("being suspended, try {attempts}"))
         }
         CandidateState::Suspended { at, confirmation, sessions } => {
-            let how = match confirmation {
-                Confirmation::ByCall => "suspended ",
-                Confirmation::ByReading => "suspended, confirmed by reading the account again, ",
+            let confirmed = match confirmation {
+                Confirmation::ByCall => "",
+                Confirmation::ByReading => ", confirmed by reading the account again",
             };
-            Text::plain(how).with(Span::Time(*at)).and(sessions_in_words(sessions))
+            let text = Text::plain("suspended ").with(Span::Time(*at)).then(confirmed);
+            text.and(sessions_in_words(sessions))
         }
         CandidateState::Skipped { why, error, .. } => {
             let text = Text::plain("left alone: ").and(skip_in_words(why, rule, now));
@@ -328,18 +329,18 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
     }
 }
 
-/// What became of the sessions of a suspended account, as the end of a phrase.
+/// The outcome for the sessions of a suspended account, as the end of a phrase.
 fn sessions_in_words(sessions: &Sessions) -> Text {
     let text = Text::plain("; its sessions ");
     match sessions {
         Sessions::Left => Text::default(),
         Sessions::Due(Attempt { trouble: RetryState { error: Some(error), .. }, .. }) => {
-            text.then("have not ended yet; the last error: ").quoted(cut(error))
+            text.then("have not been ended yet, because of an error: ").quoted(cut(error))
         }
         Sessions::Due { .. } => text.then("are being ended"),
-        Sessions::Cleared { .. } => text.then("are ended"),
+        Sessions::Cleared { .. } => text.then("were ended"),
         Sessions::Dropped { why: Dropped::NotSuspended(_), .. } => {
-            text.then("were left alone: it is no longer suspended")
+            text.then("were left alone: the account is no longer suspended")
         }
         Sessions::Dropped { why: Dropped::Gone, .. } => {
             text.then("were left alone: the account no longer exists")
@@ -385,8 +386,8 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
         Skip::Superseded => Text::plain("that was approved before the bot's database was restored"),
         Skip::Unproven(what) => {
             let what = match what {
-                Unproven::Decision => "such a decision",
-                Unproven::Selection => "a decision about it",
+                Unproven::Decision => "an approval",
+                Unproven::Selection => "an approval of this account",
             };
             Text::plain(format!(
                 "the audit trail has no record of {what}. Somebody changed the database by hand, so keep the file as \
@@ -497,12 +498,9 @@ mod tests {
             backlog(all.iter())
         };
         assert_eq!(said(&[0]), None);
-        assert_eq!(said(&[3, 0]).as_deref(), Some("1 of these accounts has been pending for 3 sweeps."));
-        assert_eq!(said(&[9, 9]).as_deref(), Some("2 of these accounts have been pending for 9 sweeps."));
-        assert_eq!(
-            said(&[9, 2]).as_deref(),
-            Some("2 of these accounts have been pending for up to 9 sweeps.")
-        );
+        assert_eq!(said(&[3, 0]).as_deref(), Some("1 account has been pending for 3 sweeps."));
+        assert_eq!(said(&[9, 9]).as_deref(), Some("2 accounts have been pending for 9 sweeps."));
+        assert_eq!(said(&[9, 2]).as_deref(), Some("2 accounts have been pending for up to 9 sweeps."));
     }
 
     #[test]

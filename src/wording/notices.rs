@@ -1,4 +1,4 @@
-//! Messages that stand on their own: what became of a request, and sweeps that asked nothing.
+//! Messages that stand on their own: the result of a request, and sweeps that asked nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -99,7 +99,7 @@ pub fn database_fails(error: &str, last: bool) -> Card {
 /// The message when it can be written again.
 pub fn database_works(since: DateTime<Utc>) -> Card {
     spoken(
-        Text::plain("I can write to my database again. It failed ")
+        Text::plain("I can write to my database again. Writes had failed since ")
             .with(Span::Time(since))
             .then(". The work continues."),
     )
@@ -108,8 +108,8 @@ pub fn database_works(since: DateTime<Utc>) -> Card {
 /// Returns the last message of a process whose database file is not there any more.
 pub fn database_lost() -> Card {
     spoken(Text::plain(
-        "My database file was moved, deleted or replaced while I was running. I have stopped and change nothing more. \
-         The next start uses the file that is there then. If you run this bot, put the right file in place \
+        "My database file was moved, deleted or replaced while I was running. I have stopped and will change nothing more. \
+         When I start again, I use the file that is there. If you run this bot, put the right file in place \
          before you start it.",
     ))
 }
@@ -207,30 +207,30 @@ pub fn unanswered(
     let text = named.take(NAMED_MAX).fold(Text::default(), |text, span| text.with(span).then(" "));
     let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
     let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
-    let waits_for = match (&request.state, request.state.first_approval()) {
-        (_, Some(first)) => {
-            Text::plain("waits for a second approval, besides that of ").and(mention(&first.decision.by))
-        }
+    let needs = match (&request.state, request.state.first_approval()) {
+        (_, Some(first)) => Text::plain("has the approval of ")
+            .and(mention(&first.decision.by))
+            .then(" and needs a second one"),
         (RequestState::Held { .. }, None) => {
-            Text::plain("is held by a guard and waits for somebody to release it")
+            Text::plain("is held by a guard and needs someone to release it")
         }
-        (_, None) => Text::plain("waits for an answer"),
-    };
-    let still = match kind {
-        Kind::Reminder => " is still open: it ",
-        Kind::Escalation => " has not been decided by its approvers: it ",
+        (_, None) => Text::plain("needs a decision"),
     };
     let text = text
+        .then(match kind {
+            Kind::Reminder => "Reminder: ",
+            Kind::Escalation => "The approvers have not decided yet: ",
+        })
         .with(link)
         .then(" of ")
         .with(Span::Code(request.policy.to_string()))
-        .then(format!(" about {}{still}", accounts(open)))
-        .and(waits_for);
+        .then(format!(" ({}) ", accounts(open)))
+        .and(needs);
     let text = match request.deadline {
-        Some(deadline) => text.then(", until ").with(Span::Time(deadline)),
+        Some(deadline) => text.then(" by ").with(Span::Time(deadline)),
         None => text,
     };
-    let text = text.then(". Without an answer nobody is suspended.");
+    let text = text.then(". Otherwise nobody is suspended.");
     spoken(match kind {
         Kind::Reminder => text,
         Kind::Escalation => text.then(" Please make sure that one of them decides."),
@@ -241,12 +241,15 @@ pub fn unanswered(
 pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
     let mut text = Text::default()
         .with(Span::Code(policy.into()))
-        .then(format!(": nobody to suspend. {} checked; the rule is ", accounts(counts.population as usize)))
+        .then(format!(
+            ": the sweep found no account to suspend. {} checked; the rule is ",
+            accounts(counts.population as usize)
+        ))
         .and(rule_in_words(rule))
         .then(".");
     if counts.waiting > 0 {
-        let wait = if counts.waiting == 1 { "waits" } else { "wait" };
-        text = text.then(format!(" {} already {wait} for a decision.", accounts(counts.waiting as usize)));
+        let pending = counted(counts.waiting as usize, "account is", "accounts are");
+        text = text.then(format!(" {pending} pending in another request."));
     }
     if counts.unknown > 0 {
         text = text.then(format!(" {} could not be judged.", accounts(counts.unknown as usize)));

@@ -1,4 +1,4 @@
-//! What the people concerned by a request are asked, what they are told, and how their answers look on the card.
+//! What the people that a request asks are asked, what they get as an answer, and how their answers look on the card.
 //!
 //! A direct message names nobody but its recipient, and for a manager their people: not who approves, and not who
 //! decided.

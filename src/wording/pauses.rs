@@ -27,7 +27,7 @@ pub fn in_force(pause: &Pause) -> Text {
 pub fn began(pause: &Pause) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.to_string()))
-        .then(" is paused by ")
+        .then(" was paused by ")
         .and(by(&pause.began))
         .then(
             " Nobody is suspended and no sweep starts until an admin resumes it. \
@@ -38,22 +38,22 @@ pub fn began(pause: &Pause) -> Card {
 }
 
 /// The message in the channel when it goes on.
-pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
+pub fn ended(pause: &Pause, decision: &Decision) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.to_string()))
         .then(" was resumed by ")
-        .and(by(by_whom))
-        .then(" It was paused ")
+        .and(by(decision))
+        .then(" It had been paused since ")
         .with(Span::Time(pause.began.at))
         .then(". Approvals that are not too old continue, and a missed sweep starts if it is not too late.");
     spoken(text)
 }
 
-/// The message in the channel in place of a sweep: a pause that is forgotten is a door left open.
+/// The message in the channel in place of a sweep: nobody must forget that the policy is paused.
 pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.to_string()))
-        .then(": the sweep of ")
+        .then(": the sweep scheduled for ")
         .with(Span::Time(slot))
         .then(" did not run, because the policy is paused. It was paused by ")
         .and(by(&pause.began))
@@ -125,7 +125,7 @@ pub fn paused(
     for pause in before {
         text = text
             .with(Span::Code(pause.policy.to_string()))
-            .then(" is already paused by ")
+            .then(" was already paused by ")
             .and(by(&pause.began))
             .then(" ");
     }
@@ -151,9 +151,9 @@ pub fn resumed(pauses: &[Pause], not: &[(PolicyName, Missed)]) -> Text {
 }
 
 /// Says why nothing that takes access away is decided or started.
-pub fn refused(by_whom: &Decision) -> Text {
-    Text::plain("This policy is paused by ")
-        .and(by(by_whom))
+pub fn refused(decision: &Decision) -> Text {
+    Text::plain("This policy was paused by ")
+        .and(by(decision))
         .then(" Nothing was changed. You can still deny, withdraw, keep and restore. An admin resumes with ")
         .command("resume")
         .then(".")

@@ -64,9 +64,9 @@ pub fn refusal(refusal: &Refusal) -> Text {
         Refusal::SecondPersonNeeded { first } => Text::plain("This needs a second person besides ")
             .and(mention(first))
             .then(", so nothing was changed. Ask another approver."),
-        Refusal::ApprovedFirstByYou { at } => Text::plain("You approved this ")
+        Refusal::ApprovedFirstByYou { at } => Text::plain("You approved this as the first of two people, ")
             .with(Span::Time(*at))
-            .then(" as the first of two people. Nothing was changed now: somebody else has to approve too."),
+            .then(". Nothing was changed: somebody else has to approve too."),
         Refusal::NotYourApproval { first: Some(first) } => Text::plain("That approval is ")
             .and(mention(first))
             .then("'s, and only they can take it back. Nothing was changed; to stop the request, deny it."),
@@ -109,24 +109,24 @@ fn rule_changed() -> Text {
 }
 
 /// An account about which the request doesn't ask any more.
-fn not_proposed(whom: Text, state: &CandidateState) -> Text {
+fn not_proposed(account: Text, state: &CandidateState) -> Text {
     let CandidateState::Kept { by, until } = state else {
-        return whom
+        return account
             .then(" no longer waits for a decision, so nothing was changed. The card shows its result.");
     };
-    let text = whom.then(" is already kept active, by ").and(mention(by));
+    let text = account.then(" is already kept active, by ").and(mention(by));
     let text = match until {
         Some(until) => text.then(", until ").with(Span::Time(super::last_moment(*until))),
         None => text,
     };
-    text.then(". Nothing was changed now.")
+    text.then(". Nothing was changed.")
 }
 
 fn already(state: &RequestState, by_you: bool) -> Text {
     let by = |verb: &str, decision: &Decision| {
         let text = Text::plain(format!("Already {verb} by "));
         let text = if by_you { text.then("you") } else { text.and(mention(&decision.by)) };
-        text.then(", ").with(Span::Time(decision.at)).then(". Nothing was changed now.")
+        text.then(", ").with(Span::Time(decision.at)).then(". Nothing was changed.")
     };
     match state {
         RequestState::Approved { retry: Some(retry), .. } => by("retried", &retry.decision),
@@ -145,7 +145,7 @@ fn already(state: &RequestState, by_you: bool) -> Text {
             .command("sweep")
             .then(" to ask again with fresh data."),
         RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => {
-            Text::plain("This request is still open; please try again.")
+            Text::plain("This request can still be decided. Please try again.")
         }
     }
 }
@@ -155,12 +155,12 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
     let text = if by_you { text.then("you") } else { text.and(mention(&again.decision.by)) };
     let text = text.then(", ").with(Span::Time(again.decision.at));
     match again.became {
-        None => text.then("; the sweep is running. Nothing was changed now."),
+        None => text.then("; the sweep is running. Nothing was changed."),
         Some(Became::Request(id)) => {
-            text.then(format!(": request {id} took its place. Nothing was changed now."))
+            text.then(format!(": request {id} took its place. Nothing was changed."))
         }
         Some(Became::Nothing) => text
-            .then(", and there was nobody to ask about. Nothing was changed now. To sweep once more, run ")
+            .then(", and the new sweep found no account to propose. Nothing was changed. To sweep once more, run ")
             .command("sweep")
             .then("."),
     }
@@ -263,19 +263,19 @@ pub fn dialog_changed() -> Text {
 
 /// The finished card doesn't offer it any more.
 pub fn undo_is_over(login: &str) -> Text {
-    Text::plain("The card no longer restores access. Nothing was changed. Run ")
+    Text::plain("This card can no longer restore access. Nothing was changed. Run ")
         .command(format!("restore {login} REASON"))
         .then(" instead.")
 }
 
 /// Somebody was first.
-pub fn undone_already(whom: Text, by: &Person, is_back: bool) -> Text {
+pub fn undone_already(account: Text, by: &Person, is_back: bool) -> Text {
     let text = if is_back {
-        whom.then(" already has access again: ")
+        account.then(" already has access again: ")
     } else {
-        whom.then(" is already being restored: ")
+        account.then(" is already being restored: ")
     };
-    text.and(mention(by)).then(" asked for it. Nothing was changed now.")
+    text.and(mention(by)).then(" asked for it. Nothing was changed.")
 }
 
 /// The account is not in the directory any more.
@@ -288,9 +288,9 @@ pub fn kept_on_card(request: RequestId) -> String {
     format!("kept on the card of request {request}")
 }
 
-/// There is nothing to give back.
-pub fn nothing_to_undo(whom: Text) -> Text {
-    whom.then(" was not suspended by this request, so there is nothing to restore. Nothing was changed.")
+/// There is nothing to restore.
+pub fn nothing_to_undo(account: Text) -> Text {
+    account.then(" was not suspended by this request, so there is nothing to restore. Nothing was changed.")
 }
 
 /// The provider can't be read in time for the answer.
@@ -327,15 +327,15 @@ pub fn broken() -> Text {
 /// Says that the disk failed during a commit, so that nobody can tell whether it was made.
 pub fn in_doubt() -> Text {
     Text::plain(
-        "The disk failed while this was being recorded, so I can't tell whether it was. I stop now, and the next start \
-         reads what is there. Look at the card before you try again.",
+        "The disk failed while this was being recorded, so I can't tell whether it was saved. I am stopping now, and the \
+         next start reads what was saved. Look at the card before you try again.",
     )
 }
 
 /// Says that a pause may not outlast this process.
 pub fn pause_in_doubt() -> Text {
     Text::plain(
-        "The database can't be used any more, so I can't tell whether the pause was saved. I stop now and suspend nobody. \
+        "The database can't be used any more, so I can't tell whether the pause was saved. I am stopping now and suspend nobody. \
          When I am back, send the pause again: I may not know of it.",
     )
 }

@@ -1,4 +1,4 @@
-//! A person's row on the card: the menu at its side, and what became of an account after it was suspended.
+//! A person's row on the card: the menu at its side, and whether an account was restored after its suspension.
 
 use chrono::{DateTime, Utc};
 
@@ -63,7 +63,7 @@ pub fn restoration(view: &CardView, candidate: &Candidate) -> Option<Text> {
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
     let text = match &restoration.state {
         RestorationState::Due(attempt) => match &attempt.trouble.error {
-            Some(error) => text.then("; waiting, the last error: ").quoted(cut(error)),
+            Some(error) => text.then("; waiting because of an error: ").quoted(cut(error)),
             None => text,
         },
         RestorationState::Restored { at, .. } => match view.policy {
@@ -74,7 +74,7 @@ pub fn restoration(view: &CardView, candidate: &Candidate) -> Option<Text> {
         },
         RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
-            text.then("; somebody else has suspended it again since")
+            text.then("; somebody else has suspended it again")
         }
         RestorationState::Skipped { why: Skip::Unproven, .. } => text
             .then("; the audit trail has no record of that request: somebody changed the database by hand"),

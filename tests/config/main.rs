@@ -199,7 +199,7 @@ fn whose_accounts_are_whose_is_read() {
 }
 
 #[test]
-fn what_is_named_in_vain_is_said() {
+fn a_name_without_effect_is_reported() {
     let warned = |lines: &str| good(&format!("{GOOD}break_glass = [\"root@x.example\"]\n{lines}\n")).warnings;
     assert_eq!(
         warned("remind = { users = [\"U1\"] }"),

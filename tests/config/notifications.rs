@@ -1,4 +1,4 @@
-//! The keys of the digest and of the people concerned.
+//! The keys of the digest and of the people that a request asks.
 
 use chrono::Duration;
 use inactive_contractors::domain::settings::DigestPeriod;
@@ -7,7 +7,7 @@ use inactive_contractors::domain::template::{Field, OutreachRole, Piece};
 use super::{GOOD, bad_line, good};
 
 #[test]
-fn nobody_is_told_or_asked_by_default() {
+fn nobody_is_notified_or_asked_by_default() {
     let policy = good(GOOD).policies.remove(0);
     assert_eq!((policy.digest, policy.ask.roles(), policy.ask.before), (None, Vec::new(), None));
 }

@@ -53,7 +53,7 @@ impl Place {
         run(&[&["config", "show", "--config", &file], more].concat(), variables)
     }
 
-    /// What it tells, by section or policy and key, as value and source; paths without the folder.
+    /// What it prints, by section or policy and key, as value and source; paths without the folder.
     fn told(&self, variables: &[(&str, &str)]) -> BTreeMap<(String, String), (Value, String)> {
         let ended = self.show(&["--json"], variables);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -167,7 +167,7 @@ fn each_setting_says_what_it_is_and_where_it_comes_from() {
 }
 
 #[test]
-fn every_key_of_every_section_and_policy_is_told() {
+fn every_key_of_every_section_and_policy_is_shown() {
     let told = Place::new(FILE).told(&VARIABLES);
     for key in Config::keys().iter().filter(|key| !key.section.is_empty() && !key.section.contains('.')) {
         let of = if key.section == "policy" { &["contractors", "vendors"][..] } else { &[key.section] };
@@ -178,7 +178,7 @@ fn every_key_of_every_section_and_policy_is_told() {
 }
 
 #[test]
-fn a_credential_that_the_environment_sets_aside_is_told_as_such() {
+fn a_credential_that_the_environment_overrides_is_reported_as_such() {
     let place = Place::new(FILE);
     let token: Vec<_> = VARIABLES.into_iter().chain([("OKTA_API_TOKEN", API)]).collect();
     let told = place.told(&token);
@@ -226,7 +226,7 @@ fn what_is_shown_can_be_used_as_the_file() {
 }
 
 #[test]
-fn a_file_with_mistakes_is_told_them_all_and_nothing_is_shown() {
+fn all_mistakes_of_a_file_are_reported_and_nothing_is_shown() {
     let text =
         "[monitoring]\nhttp = \"0.0.0.0:9464\"\nheartbeat_url = \"https://beat.example/canary\"\nhtp = 1\n";
     let place = Place::new(&FILE.replace("[monitoring]\nhttp = \"127.0.0.1:9464\"\n", text));

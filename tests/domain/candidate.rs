@@ -132,7 +132,7 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
 }
 
 #[test]
-fn what_was_only_turned_away_can_not_be_confirmed_and_any_other_try_can() {
+fn a_rejected_try_can_not_be_confirmed_and_any_other_try_can() {
     let intend = || SuspensionStep::Intend { status_changed: Some(now() - days(300)), evidence: None };
     let after = |state, steps: &[SuspensionStep]| {
         steps.iter().fold(state, |state, wanted| take(state, wanted.clone()).0)

@@ -317,7 +317,7 @@ fn rights_are_checked_before_anything_that_would_tell_of_the_state() {
 }
 
 #[test]
-fn whoever_comes_second_is_told_who_was_first() {
+fn the_answer_to_a_second_decision_names_the_first_person() {
     let decision = Decision { by: person("ann"), at: now(), reason: None };
     let state = RequestState::Approved { decision, first: None, retry: None };
     for (who, by_you) in [("ann", true), ("bob", false)] {
@@ -330,7 +330,7 @@ fn whoever_comes_second_is_told_who_was_first() {
 }
 
 #[test]
-fn a_release_asks_anew_and_is_remembered() {
+fn a_release_asks_again_and_is_remembered() {
     let transition = decide(&request(held()), &proposed(), &input("bob", Verb::Release)).unwrap();
     let at = now() + Duration::minutes(10);
     let RequestState::Held { guard } = held() else { panic!("held") };

@@ -1,4 +1,4 @@
-//! Digests: which is owed when, and of what time it tells.
+//! Digests: which is owed when, and which time it covers.
 
 use chrono::Duration;
 use inactive_contractors::domain::digest::{Owed, Tally, owed};

@@ -66,7 +66,7 @@ fn is_not_told(finding: &Finding) -> bool {
 }
 
 #[test]
-fn an_account_that_came_back_is_told_with_who_did_it_and_when() {
+fn a_restored_account_is_reported_with_who_did_it_and_when() {
     let admin = Changer::Admin { name: "Bea".into(), id: None };
     for by in [import(), admin, Changer::Us, Changer::Unknown] {
         let found = back(find(&watch(), Ours::Never, seen(AccountStatus::Active, says(by.clone())), now()));
@@ -82,7 +82,7 @@ fn undated(log: Log) -> Seen {
 }
 
 #[test]
-fn without_a_date_the_log_says_when_and_its_silence_is_waited_out() {
+fn without_a_date_the_log_says_when_and_its_delay_is_waited_out() {
     let found = back(find(&watch(), Ours::Never, undated(says(import())), now()));
     assert_eq!((found.by, found.at), (import(), brought_back()));
     let silent = |failures| {
@@ -95,7 +95,7 @@ fn without_a_date_the_log_says_when_and_its_silence_is_waited_out() {
 }
 
 #[test]
-fn every_status_is_told_apart() {
+fn every_status_is_distinguished() {
     let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
     assert_eq!(find(AccountStatus::Suspended), Finding::StillSuspended);
     assert_eq!(
@@ -127,13 +127,13 @@ fn every_status_is_told_apart() {
 }
 
 #[test]
-fn what_can_not_be_read_is_not_told_and_what_is_gone_is_gone() {
+fn an_account_that_can_not_be_read_is_not_reported_and_one_that_is_gone_is_gone() {
     assert!(is_not_told(&find(&watch(), Ours::Never, Seen::Unreadable("down".into()), now())));
     assert_eq!(find(&watch(), Ours::Never, Seen::Gone, now()), Finding::Gone);
 }
 
 #[test]
-fn what_we_gave_back_ourselves_is_no_drift() {
+fn what_we_restored_ourselves_is_no_drift() {
     let find = |ours, by| find(&watch(), ours, seen(AccountStatus::Active, says(by)), now());
     assert_eq!(find(Ours::Done, Changer::Us), Finding::RestoredByUs);
     assert_eq!(find(Ours::Done, Changer::Unknown), Finding::RestoredByUs);
@@ -192,14 +192,14 @@ fn a_log_that_lags_or_fails_is_waited_for_but_not_for_ever() {
 }
 
 #[test]
-fn without_a_date_of_its_own_the_logs_or_todays_is_told() {
+fn without_a_date_of_its_own_the_date_of_the_log_or_today_is_reported() {
     let undated = |log| Seen::Account { status: AccountStatus::Active, status_changed: Reading::Never, log };
     assert_eq!(back(find(&watch(), Ours::Never, undated(says(import())), now())).at, brought_back());
     assert_eq!(back(find(&watch(), Ours::Never, undated(Log::Closed), now())).at, now());
 }
 
 #[test]
-fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
+fn an_account_that_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
     let next = |now| match step(&watch(), Finding::StillSuspended, Some(month()), now) {
         DriftStep::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
         other => panic!("{other:?}"),

@@ -131,7 +131,7 @@ fn nobody_exempts_an_account_that_is_or_may_be_their_own() {
 }
 
 #[test]
-fn who_is_given_back_is_left_alone_for_the_longer_of_the_two_times() {
+fn a_restored_account_is_left_alone_for_the_longer_of_the_two_times() {
     let mut rule = fixture::policy().rule;
     (rule.inactive_after, rule.restored_grace) = (Duration::days(7).into(), Duration::days(14).into());
     assert_eq!(left_alone_until(now(), &rule), now() + Duration::days(14));
@@ -176,7 +176,7 @@ fn a_restoration_is_confirmed_only_after_its_intent() {
 }
 
 #[test]
-fn tries_are_counted_unless_they_were_turned_away_unseen() {
+fn tries_are_counted_unless_they_were_rejected_unseen() {
     let (error, wait) = ("no".to_owned(), Duration::seconds(5));
     let again = RestoreStep::TryAgain { error: error.clone(), wait };
     let away = RestoreStep::Rejected { error, wait };

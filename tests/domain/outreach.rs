@@ -1,4 +1,4 @@
-//! The people concerned: when they are asked, who may answer what, and that no answer decides anything.
+//! The people that a request asks: when they are asked, who may answer what, and that no answer decides anything.
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Person, Subject};
@@ -110,7 +110,7 @@ fn a_look_up_that_fails_is_tried_again_less_and_less_often_and_then_given_up() {
 }
 
 #[test]
-fn the_manager_is_whoever_the_directory_identifies_best_and_never_oneself() {
+fn the_manager_is_the_one_that_the_directory_identifies_best_and_never_oneself() {
     let shown = candidate(0, CandidateState::Proposed).shown;
     assert_eq!(manager_of(&shown), None);
     let by_name = CandidateSnapshot { manager: Some("Bo Li".into()), ..shown };

@@ -146,7 +146,7 @@ fn candidates_come_first_and_the_longest_idle_first_whatever_the_order_they_came
 }
 
 #[test]
-fn accounts_with_one_login_are_told_apart_by_id() {
+fn accounts_with_one_login_are_distinguished_by_id() {
     let twin = |id: &str| Assessed {
         account: Account {
             id: inactive_contractors::domain::account::AccountId(id.into()),

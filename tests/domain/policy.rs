@@ -101,7 +101,7 @@ fn a_rule_is_kept_as_it_was() {
 }
 
 #[test]
-fn an_approval_is_carried_out_within_its_time() {
+fn an_approval_is_executed_within_its_time() {
     assert_eq!(execute_by(&policy(), now()), now() + Duration::hours(48));
 }
 

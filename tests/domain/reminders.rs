@@ -1,4 +1,4 @@
-//! What is told while nobody answers: when, once, and never after a decision.
+//! What is sent while nobody answers: when, once, and never after a decision.
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::reminders::{Kind, Reminder, due, next_at};
@@ -12,7 +12,7 @@ fn hours(count: i64) -> Duration {
 }
 
 /// Reminders four hours and one hour before, an escalation two hours before.
-fn silence() -> Reminders {
+fn settings() -> Reminders {
     Reminders {
         remind_before: vec![hours(4), hours(1)],
         escalate_before: Some(hours(2)),
@@ -26,19 +26,19 @@ fn at(request: &Request, before: i64) -> DateTime<Utc> {
 
 fn told(request: &Request, now: DateTime<Utc>) -> Vec<(Kind, i64)> {
     let before = |at: DateTime<Utc>| (request.deadline.unwrap() - at).num_hours();
-    due(&silence(), request, now).into_iter().map(|nudge| (nudge.kind, before(nudge.at))).collect()
+    due(&settings(), request, now).into_iter().map(|reminder| (reminder.kind, before(reminder.at))).collect()
 }
 
 #[test]
-fn each_comes_at_its_moment_and_only_the_latest_reminder_is_told() {
+fn each_comes_at_its_moment_and_only_the_latest_reminder_is_sent() {
     let request = pending();
     assert_eq!(told(&request, at(&request, 4) - Duration::seconds(1)), []);
     assert_eq!(told(&request, at(&request, 4)), [(Kind::Reminder, 4)]);
     assert_eq!(told(&request, at(&request, 2)), [(Kind::Reminder, 4), (Kind::Escalation, 2)]);
     assert_eq!(told(&request, at(&request, 1)), [(Kind::Reminder, 1), (Kind::Escalation, 2)]);
-    assert_eq!(next_at(&silence(), &request, now()), Some(at(&request, 4)));
-    assert_eq!(next_at(&silence(), &request, at(&request, 2)), Some(at(&request, 1)));
-    assert_eq!(next_at(&silence(), &request, at(&request, 1)), None);
+    assert_eq!(next_at(&settings(), &request, now()), Some(at(&request, 4)));
+    assert_eq!(next_at(&settings(), &request, at(&request, 2)), Some(at(&request, 1)));
+    assert_eq!(next_at(&settings(), &request, at(&request, 1)), None);
 }
 
 #[test]
@@ -47,10 +47,10 @@ fn only_who_waits_for_people_reminds_them() {
         let waits = matches!(state, RequestState::Pending { .. }) || state == held();
         let request = request(state.clone());
         assert_eq!(!told(&request, at(&request, 1)).is_empty(), waits, "{state:?}");
-        assert_eq!(next_at(&silence(), &request, now()).is_some(), waits, "{state:?}");
+        assert_eq!(next_at(&settings(), &request, now()).is_some(), waits, "{state:?}");
     }
     let unposted = Request { deadline: None, ..pending() };
-    assert_eq!(due(&silence(), &unposted, now() + Duration::days(9)), []);
+    assert_eq!(due(&settings(), &unposted, now() + Duration::days(9)), []);
 }
 
 #[test]
@@ -61,9 +61,9 @@ fn a_moment_before_the_question_stood_never_comes() {
 }
 
 #[test]
-fn what_was_told_is_known_again_by_its_stage() {
-    for nudge in due(&silence(), &pending(), at(&pending(), 1)) {
-        assert_eq!(Reminder::of_stage(&nudge.stage()), Some(nudge));
+fn a_sent_reminder_is_recognised_by_its_stage() {
+    for reminder in due(&settings(), &pending(), at(&pending(), 1)) {
+        assert_eq!(Reminder::of_stage(&reminder.stage()), Some(reminder));
     }
     for other in ["", "reminder", "reminder:soon", "farewell:2026-11-23T08:00:00Z"] {
         assert_eq!(Reminder::of_stage(other), None, "{other}");
@@ -71,11 +71,11 @@ fn what_was_told_is_known_again_by_its_stage() {
 }
 
 #[test]
-fn a_question_that_is_put_anew_has_stages_of_its_own() {
-    let stage = |request: &Request| due(&silence(), request, at(request, 1)).remove(0).stage();
+fn a_question_that_is_asked_again_has_stages_of_its_own() {
+    let stage = |request: &Request| due(&settings(), request, at(request, 1)).remove(0).stage();
     let later = Request { deadline: Some(now() + Duration::days(2)), ..pending() };
     assert_ne!(stage(&pending()), stage(&later));
     let decision = Decision { by: person("ann"), at: now(), reason: None };
     let denied = request(RequestState::Denied { decision });
-    assert_eq!(due(&silence(), &denied, at(&denied, 1)), []);
+    assert_eq!(due(&settings(), &denied, at(&denied, 1)), []);
 }

@@ -33,7 +33,7 @@ fn weeks_begin_on_monday_in_the_zone_and_the_ends_are_cut_off() {
 }
 
 #[test]
-fn a_long_period_is_told_per_month_and_an_endless_one_not_at_all() {
+fn a_long_period_is_reported_per_month_and_an_endless_one_not_at_all() {
     let (step, cut) = cut(at(1, 1, 0), at(12, 31, 23));
     assert_eq!((step, cut.len()), (ReportStep::Month, 12));
     assert_eq!(cut[3].0.to_string(), "2026-04-01");

@@ -38,7 +38,7 @@ fn a_card_never_changes_where_the_request_stands() {
 }
 
 #[test]
-fn silence_expires_at_the_deadline_and_never_approves() {
+fn an_unanswered_request_expires_at_the_deadline_and_is_never_approved() {
     let deadline = pending().deadline.unwrap();
     for state in every_request_state() {
         let request = request(state.clone());

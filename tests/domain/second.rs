@@ -161,7 +161,7 @@ fn neither_of_two_decides_about_their_own_account() {
 }
 
 #[test]
-fn whom_the_first_person_keeps_until_a_day_is_kept_at_once() {
+fn an_account_that_the_first_person_keeps_until_a_day_is_kept_at_once() {
     let until = Until { ends_at: now() + Duration::days(5), reason: "on leave".into() };
     let until = KeptUntil { wishes: [(2, until)].into(), max: Duration::days(90) };
     let verb = Verb::Suspend { keep: [1].into(), until };
@@ -174,7 +174,7 @@ fn whom_the_first_person_keeps_until_a_day_is_kept_at_once() {
 }
 
 #[test]
-fn whoever_released_the_request_is_neither_of_the_two() {
+fn a_person_who_released_the_request_is_neither_of_the_two() {
     let guard = Guard::TooMany { candidates: 51, max: 50 };
     let release = Some(Release { by: person("cat"), at: now(), guard });
     for request in [of_two(), approved_first("ann", &[])] {
@@ -226,7 +226,7 @@ fn what_failed_is_due_once_more_for_as_long_as_the_new_decision_holds() {
 }
 
 #[test]
-fn whoever_retries_second_is_told_whether_they_were_first_themselves() {
+fn a_second_retry_learns_whether_the_first_was_by_the_same_person() {
     let first = decide(&completed(), &failed(&[0]), &asks_retry("bob", &[])).unwrap();
     let request = Request { state: first.state, ..completed() };
     for (who, itself) in [("bob", true), ("cat", false)] {

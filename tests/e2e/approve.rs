@@ -5,7 +5,7 @@ use crate::fake::slack::{C_OPS, Sees, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
+async fn an_approved_contractor_is_suspended_once_and_everybody_is_notified() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("ada@ext.example").name("Ada", "Okafor").last_login_days_ago(41));
     world.okta.add(Person::contractor("busy@ext.example").last_login_days_ago(2));

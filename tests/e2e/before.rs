@@ -31,8 +31,10 @@ async fn an_exemption_by_command_is_on_the_open_card_until_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_beside_an_open_request_says_which_accounts_wait_in_it() {
     let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    let parts =
-        ["would ask about nobody else: 1 account already waits", "request 1 already asks about this account"];
+    let parts = [
+        "would propose no other account: 1 account is already pending",
+        "request 1 already asks about this account",
+    ];
     assert_answer(&world, U_VIEWER, "preview", &parts).await;
     world.nothing_else_is_wrong().await;
 }

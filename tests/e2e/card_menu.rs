@@ -11,7 +11,7 @@ const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn details_are_for_whoever_may_ask_and_for_them_alone() {
+async fn details_are_for_anyone_who_may_ask_and_for_them_alone() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     choose(&world, U_VIEWER, &card, "details", 1).await;
     let told = world.told(U_VIEWER, "is inactive").await.visible_text();
@@ -60,7 +60,7 @@ async fn keeping_the_last_one_ends_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_may_not_decide_keeps_nobody() {
+async fn a_person_who_may_not_decide_keeps_nobody() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     for (wanted, count) in [("keep", 1), ("exempt", 2)] {
         choose(&world, U_VIEWER, &card, wanted, 0).await;
@@ -104,7 +104,7 @@ async fn the_exemption_of_the_last_one_on_the_list_ends_the_question_with_its_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exemption_that_comes_after_the_decision_is_told_in_its_dialog() {
+async fn an_exemption_that_comes_after_the_decision_is_refused_in_its_dialog() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     choose(&world, U_APPROVER, &card, "exempt", 1).await;
     says(&world, U_APPROVER, "takes effect at once").await;

@@ -96,7 +96,7 @@ async fn the_slot_of_a_night_that_has_none_is_swept_for_once() {
         world.okta.add(crate::fake::okta::Person::contractor("busy@ext.example"));
         world.start_bot().await;
         world.advance(Duration::hours(16));
-        world.message("nobody to suspend").await;
+        world.message("found no account to suspend").await;
         world.advance(Duration::hours(24));
         world.audited_times("sweep_finished", slots).await;
         world.advance(Duration::hours(2));
@@ -122,11 +122,11 @@ async fn a_clock_that_differs_from_oktas_suspends_nobody_until_it_is_set_right()
         assert_answer(&world, U_VIEWER, "status", &[words, "Correct it"]).await;
         assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
         set_own_clock(&world, Duration::minutes(-minutes));
-        // The obstacle is looked at once a minute.
+        // The blocker is looked at once a minute.
         world.advance(Duration::seconds(61));
         world.message("1 account suspended. Approved by").await;
         assert_eq!((world.okta.suspends(ADA), world.audited("suspended")), (1, 1));
-        assert_answer(&world, U_VIEWER, "status", &["Okta: answered"]).await;
+        assert_answer(&world, U_VIEWER, "status", &["Okta: last answered"]).await;
         world.nothing_else_is_wrong().await;
     }
 }

@@ -34,8 +34,8 @@ async fn status_is_what_the_bare_command_says() {
     assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"])
         .await;
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
-    let parts = ["contractors", "nobody to ask about; 1 account checked", "answered", "Database: fine."];
+    world.message("found no account to suspend").await;
+    let parts = ["contractors", "no account to propose; 1 account checked", "answered", "Database: fine."];
     assert_answer(&world, U_VIEWER, "status", &parts).await;
     assert!(!ask(&world, U_VIEWER, "status").await.contains("left out"), "Slack could tell of each policy");
     world.okta.revoke_api_token();
@@ -53,7 +53,7 @@ async fn status_knows_what_okta_answered_for_any_command() {
     world.start_bot().await;
     // The account is found; only the closer look at it is denied.
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["I can't read that account"]).await;
-    assert_answer(&world, U_VIEWER, "status", &["Okta: failed", "administrator roles"]).await;
+    assert_answer(&world, U_VIEWER, "status", &["Okta: last request failed", "administrator roles"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -117,7 +117,7 @@ async fn pending_links_to_the_card() {
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "pending", &["No request is open"]).await;
     let card = world.sweep().await;
-    assert_answer(&world, U_VIEWER, "pending", &["1 request is open", "waits for a decision"]).await;
+    assert_answer(&world, U_VIEWER, "pending", &["1 request is open", "needs a decision"]).await;
     let answer = world.slack.ephemerals(U_VIEWER).pop().expect("it was just read");
     let link = format!("/archives/{C_OPS}/p{}", card.ts.replace('.', ""));
     let json = serde_json::to_string(&answer.blocks).expect("blocks are JSON");
@@ -239,7 +239,7 @@ async fn the_audit_trail_is_verified_on_request_and_says_where_it_breaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_whoever_turns() {
+async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_anyone_who_turns() {
     let world = World::at_ten(&format!("{PLAIN_POLICY}max_candidates = 100\n")).await;
     let logins: Vec<String> = (0..45).map(|number| format!("p{number:02}@ext.example")).collect();
     world.add_idle(&logins.iter().map(String::as_str).collect::<Vec<_>>());
@@ -302,17 +302,17 @@ async fn of_the_rest_of_the_directory_no_command_tells_anything() {
     world.start_bot().await;
     let mut lines = Vec::new();
     let asked = ["ceo@corp.example", &id, "no-1", "no-2"];
-    for whom in asked {
+    for person in asked {
         lines.extend(
             ["restore {} x", "unexempt {}", "exempt {} for 3d x", "leave {} from tomorrow x", "why {}"]
-                .map(|line| (line.replace("{}", whom), whom)),
+                .map(|line| (line.replace("{}", person), person)),
         );
     }
-    for (line, whom) in lines {
+    for (line, person) in lines {
         let answer = ask(&world, U_APPROVER, &line).await;
         // Word for word what is said of an account that isn't there.
-        let nobody = ask(&world, U_APPROVER, &line.replace(whom, "nobody@corp.example")).await;
-        assert_eq!(answer, nobody.replace("nobody@corp.example", whom), "{line:?}");
+        let nobody = ask(&world, U_APPROVER, &line.replace(person, "nobody@corp.example")).await;
+        assert_eq!(answer, nobody.replace("nobody@corp.example", person), "{line:?}");
         assert!(answer.starts_with("None of your policies covers an account"), "{line:?} says: {answer}");
     }
     assert_eq!(world.audited("exempted"), 0);
@@ -321,9 +321,9 @@ async fn of_the_rest_of_the_directory_no_command_tells_anything() {
     assert_eq!(refused.len(), 8);
     let nobody = serde_json::json!({ "bot": env!("CARGO_PKG_VERSION"), "command": "restore", "typed": "nobody@corp.example",
         "why": "none of their policies covers such an account" });
-    for (pair, whom) in refused.chunks(2).zip(asked) {
+    for (pair, person) in refused.chunks(2).zip(asked) {
         assert_eq!((&pair[0].login, &pair[1].login, &pair[1].detail), (&None, &None, &nobody));
-        assert_eq!(pair[0].detail.to_string().replace(whom, "nobody@corp.example"), nobody.to_string());
+        assert_eq!(pair[0].detail.to_string().replace(person, "nobody@corp.example"), nobody.to_string());
     }
     // Who shares a contractor's number is none of anybody's business either.
     assert_answer(&world, U_VIEWER, "why 3", &[ADA, "is inactive"]).await;

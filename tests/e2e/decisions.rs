@@ -50,7 +50,7 @@ async fn without_an_answer_by_the_deadline_nobody_is_suspended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_ticked_keeps_their_access_and_the_reason_is_kept() {
+async fn a_person_who_is_ticked_keeps_their_access_and_the_reason_is_kept() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
     world.slack.click(U_APPROVER, &card.ts, "choose").await.expect("the button is there");
     world.slack.wait_view(U_APPROVER, "the choice", |view| view.visible_text().contains(BEN)).await;

@@ -1,4 +1,5 @@
-//! What people do in the review dialog and in the menus of a card, found as a person finds it: by whom it is about.
+//! What people do in the review dialog and in the menus of a card, found as a person finds it: by the person that it is
+//! about.
 
 use serde_json::Value;
 

@@ -73,7 +73,7 @@ async fn on_a_disk() -> Option<(World, Disk, BotProcess, String)> {
     Some((world, disk, bot, card))
 }
 
-/// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is told.
+/// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is notified.
 async fn nothing_is_done(world: &World, card: &str) {
     world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
     world.told(U_APPROVER, "Something failed here before anything was recorded").await;
@@ -137,7 +137,7 @@ async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is
     world.audited_times("paused", 1).await;
     let told = |slack: &crate::fake::slack::FakeSlack| {
         let messages = slack.messages(C_OPS);
-        messages.into_iter().find(|message| message.visible_text().contains("is paused by"))
+        messages.into_iter().find(|message| message.visible_text().contains("was paused by"))
     };
     world.slack.wait_long("a word to the channel", told).await;
     assert_eq!((world.changes_asked().len(), world.okta.suspends(ADA)), (tried, 0));
@@ -205,7 +205,7 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
     }
     let bot = BotProcess::run(&world).await;
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 2 of the database"]).await;
     let next = world.sweep().await;
     assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
     world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
@@ -238,7 +238,7 @@ async fn a_file_that_somebody_else_holds_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() {
+async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_fix() {
     let Some((world, disk, bot, _)) = on_a_disk().await else { return };
     bot.terminate();
     assert_eq!(bot.ended().await.code, Some(0));
@@ -267,7 +267,7 @@ async fn a_commit_that_may_have_been_made_or_not_ends_the_bot_and_the_next_start
     world.until("the card recorded", |world| world.count(Inspection::messages, stands) == 1).await;
     next_commit_fails(&world);
     world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
-    world.told(U_APPROVER, "I can't tell whether it was").await;
+    world.told(U_APPROVER, "I can't tell whether it was saved").await;
     let ended = bot.ended().await;
     ended.tells_no_secrets(&world);
     assert_eq!(ended.code, Some(5), "{ended:?}");
@@ -293,12 +293,12 @@ async fn said_so_often(world: &World, words: &str, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
+async fn each_outage_of_a_day_is_reported_and_the_last_one_says_that_it_is() {
     let world = World::at_ten(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let bot = run_by_worlds_clock(&world).await;
     let card = world.sweep().await.ts;
-    // Four of today are told already, as by processes that have ended.
+    // Four of today are reported already, as by processes that have ended.
     let today = world.clock.now().date_naive();
     for number in 0..4 {
         for what in ["fails", "works"] {
@@ -317,7 +317,7 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
         other.let_go();
         said_so_often(&world, WORKS, times).await;
     }
-    // Enough for a day: what comes now is looked for, and not told.
+    // Enough for a day: what comes now is looked for, and not reported.
     other.hold();
     bot.writes("further ones are only logged", 1).await;
     other.let_go();

@@ -1,4 +1,4 @@
-//! What was suspended is looked at again: who came back through somebody else is told once, and nobody is suspended
+//! What was suspended is looked at again: who came back through somebody else is reported once, and nobody is suspended
 //! again for it.
 
 use chrono::Duration;
@@ -48,7 +48,7 @@ fn watches(world: &World, is_one: impl Fn(&WatchRecord) -> bool) -> i64 {
     world.count(Inspection::watches, is_one)
 }
 
-/// Whether the first batch has been told, and is not to be told any more.
+/// Whether the first batch has been reported, and is not to be reported any more.
 fn is_told(world: &World) -> bool {
     world.count(Inspection::messages, |row| row.key == "drift:1" && row.due_at.is_none()) == 1
 }
@@ -85,7 +85,7 @@ async fn a_clock_that_is_weeks_ahead_ends_no_watch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_hr_import_that_brings_somebody_back_is_told_and_audited() {
+async fn an_hr_import_that_restores_somebody_is_reported_and_audited() {
     let (world, card) = suspended(&[ADA]).await;
     world.advance(Duration::minutes(20));
     assert!(world.okta.bring_back_by_import(ADA, "Workday <!channel>"));
@@ -120,7 +120,7 @@ async fn an_admin_is_named_and_the_account_has_its_grace() {
     world.message("restored by the administrator").await;
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     world.advance(Duration::days(2));
     let card = world.sweep().await;
     assert!(card.visible_text().contains(ADA), "after the grace it is judged as any other");
@@ -130,7 +130,7 @@ async fn an_admin_is_named_and_the_account_has_its_grace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_still_suspended_is_not_talked_about() {
+async fn an_account_that_is_still_suspended_is_not_reported() {
     let (world, card) = suspended(&[ADA]).await;
     let before = (world.slack.messages(C_OPS).len(), world.slack.replies(C_OPS, &card.ts).len());
     world.okta.forget_calls();
@@ -189,7 +189,7 @@ async fn an_account_that_is_gone_or_deactivated_is_no_drift() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_bot_itself_gave_back_is_no_drift() {
+async fn what_the_bot_itself_restored_is_no_drift() {
     let (world, _) = suspended(&[ADA]).await;
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.message("has access again").await;
@@ -220,7 +220,7 @@ async fn a_provider_that_is_down_is_asked_again_and_nothing_is_taken_for_fine() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_came_back_while_the_bot_was_down_is_told_once_after_its_start() {
+async fn what_came_back_while_the_bot_was_down_is_reported_once_after_its_start() {
     let (world, _) = suspended(&[ADA]).await;
     world.kill_bot().await;
     world.okta.bring_back_by_admin(ADA, BOSS);
@@ -236,7 +236,7 @@ async fn what_came_back_while_the_bot_was_down_is_told_once_after_its_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_finding_whose_message_can_not_be_posted_is_told_after_a_restart() {
+async fn a_finding_whose_message_can_not_be_posted_is_reported_after_a_restart() {
     let (world, _) = suspended(&[ADA]).await;
     world.okta.bring_back_by_import(ADA, "Workday");
     world.slack.fail_next("chat.postMessage", crate::fake::slack::Fault::Status(500));
@@ -273,7 +273,7 @@ async fn the_watch_is_over_after_the_configured_time() {
     world.until("the watch has ended", |world| over(world) == 1).await;
     world.okta.bring_back_by_import(ADA, "Workday");
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert!(drift_found(&world).is_empty());
     world.nothing_else_is_wrong().await;
 }
@@ -310,7 +310,7 @@ async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_not_looked_at_when_a_right_went_missing_waits_unseen() {
+async fn an_account_that_was_not_looked_at_when_a_right_went_missing_waits_unseen() {
     let one_after_the_other = format!("{PLAIN_POLICY}[okta]\nconcurrency = 1\n");
     let (world, _) = suspended_under(&one_after_the_other, &[ADA, BEN, "cid@ext.example"]).await;
     world.okta.forget_calls();
@@ -330,7 +330,7 @@ async fn whoever_was_not_looked_at_when_a_right_went_missing_waits_unseen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_log_it_is_told_all_the_same() {
+async fn without_the_log_it_is_reported_all_the_same() {
     let (world, _) = suspended(&[ADA]).await;
     world.okta.bring_back_by_admin(ADA, BOSS);
     world.okta.deny("okta.logs.read");
@@ -374,7 +374,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
     }
     an_hour_passes(&world).await;
     let told = world.message("35 suspended accounts were restored by someone else").await.visible_text();
-    assert!(told.contains("… and 15 accounts more"), "{told}");
+    assert!(told.contains("… and 15 more accounts"), "{told}");
     let last = |slack: &crate::fake::slack::FakeSlack| {
         let replies = slack.replies(C_OPS, &card.ts);
         let times_told = |login: &String| replies.iter().filter(|reply| in_drift(reply, login)).count();

@@ -70,7 +70,7 @@ async fn a_leave_starts_later_and_an_exemption_can_be_ended_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_channel_is_told_once_before_exemptions_end() {
+async fn the_channel_is_notified_once_before_exemptions_end() {
     let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n")).await;
     world.add_idle(&[ADA, BEN]);
     world.start_bot().await;

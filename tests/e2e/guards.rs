@@ -21,7 +21,7 @@ fn add(world: &World, name: &str, count: usize, days: i64) {
     }
 }
 
-/// A sweep that has no card: the channel is told why, nothing else happens.
+/// A sweep that has no card: the channel is notified why, nothing else happens.
 async fn assert_stopped(world: &World, action: &str, words: &str) {
     world.ask_for_sweep().await;
     world.message(words).await;
@@ -97,7 +97,7 @@ async fn far_fewer_accounts_than_the_sweep_before_are_held() {
     let world = world_of(PLAIN_POLICY, 0, 20).await;
     world.start_bot().await;
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     for number in 3..20 {
         world.okta.delete(&format!("busy{number}@ext.example"));
     }
@@ -110,7 +110,7 @@ async fn far_fewer_accounts_are_no_clean_day_even_with_nobody_to_ask_about() {
     let world = world_of(PLAIN_POLICY, 0, 20).await;
     world.start_bot().await;
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     for number in 3..20 {
         world.okta.delete(&format!("busy{number}@ext.example"));
     }
@@ -125,7 +125,7 @@ async fn many_more_candidates_than_lately_are_held() {
     let world = world_of(&format!("{PLAIN_POLICY}surge_factor = 2.0\n"), 0, 20).await;
     world.start_bot().await;
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     add(&world, "idle", 6, 41);
     assert_held(&world, "6 accounts are inactive, many more than usual").await;
 }

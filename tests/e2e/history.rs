@@ -117,7 +117,7 @@ async fn a_question_goes_by_person_time_hand_outcome_and_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
+async fn pages_go_back_and_forth_with_the_rights_of_anyone_who_turns_them() {
     let world = history().await;
     for number in 0..20 {
         world.next_try_is_recorded(U_GUEST);
@@ -191,7 +191,7 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
         U_APPROVER,
         "export json",
         &[
-            &format!("The export of {before} audit events is in our direct messages"),
+            &format!("I sent you the export of {before} audit events in a direct message"),
             "Head of the audit trail",
         ],
     )
@@ -285,10 +285,10 @@ fn written_anew(document: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
+async fn a_head_that_was_kept_elsewhere_shows_a_rewritten_file() {
     let world = history().await;
     let head = kept_head(&world);
-    assert_answer(&world, U_APPROVER, "export json", &["is in our direct messages"]).await;
+    assert_answer(&world, U_APPROVER, "export json", &["in a direct message"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".json").await;
     let document: Value = serde_json::from_slice(&file.bytes.expect("it was uploaded")).expect("JSON");
     let directory = tempfile::tempdir().expect("a directory");
@@ -327,7 +327,7 @@ async fn a_sheet_holds_no_formula() {
         &world,
         U_APPROVER,
         &format!("export about {BEN} csv"),
-        &["The export of 1 audit event is"],
+        &["the export of 1 audit event in"],
     )
     .await;
     let (file, _) = handed_over(&world, U_APPROVER, ".csv").await;
@@ -355,7 +355,7 @@ async fn copies_are_for_approvers_and_a_file_that_can_not_be_sent_is_said() {
     }
     assert_eq!((world.audited("exported"), world.audited("input_refused")), (0, 2));
     world.slack.fail_next("files.getUploadURLExternal", Fault::Error("missing_scope".into()));
-    assert_answer(&world, U_APPROVER, "export", &["was made, but I can't send it to you"]).await;
+    assert_answer(&world, U_APPROVER, "export", &["but I can't send it to you"]).await;
     assert!(world.slack.files().is_empty());
     assert_answer(&world, U_APPROVER, "export request 99", &["there is nothing to export"]).await;
     world.nothing_else_is_wrong().await;
@@ -379,7 +379,8 @@ async fn a_report_is_numbers_and_a_picture_that_says_the_same() {
     let world = history().await;
     // Slack is still working on the picture when it is first shown.
     world.slack.delay_pictures(2);
-    let line = ["Report on contractors", "1 account suspended", "1 request denied", "The picture follows"];
+    let line =
+        ["Report on contractors", "1 account suspended", "1 request denied", "I am sending you the picture"];
     assert_answer(&world, U_VIEWER, "report 30d", &line).await;
     let shown = |slack: &crate::fake::slack::FakeSlack| slack.direct_messages(U_VIEWER).pop();
     let message = world.slack.wait_for("the picture", shown).await;
@@ -392,7 +393,7 @@ async fn a_report_is_numbers_and_a_picture_that_says_the_same() {
     }
     let here = "/inactive-contractors report --here";
     world.slack.slash(U_VIEWER, C_OPS, here).await.expect("the command can be typed");
-    world.message("The picture follows below").await;
+    world.message("I am posting the picture below").await;
     let has_picture = |slack: &crate::fake::slack::FakeSlack| {
         let is = |message: &Message| message.current().blocks.iter().any(|block| block["type"] == "image");
         slack.messages(C_OPS).into_iter().find(is)
@@ -427,7 +428,7 @@ fn unzipped(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
     let world = history().await;
-    assert_answer(&world, U_APPROVER, "evidence 7d", &["is in our direct messages"]).await;
+    assert_answer(&world, U_APPROVER, "evidence 7d", &["in a direct message"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".zip").await;
     let files = unzipped(file.bytes.expect("it was uploaded"));
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -490,7 +491,7 @@ async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_sees_one_policy_gets_nothing_of_another() {
+async fn a_person_who_sees_one_policy_gets_nothing_of_another() {
     let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
                  user_type = \"Consultant\"\npreview_first = false\nmax_share = 1.0\nschedule = \"0 0 29 2 *\"\n";
     let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n{other}")).await;
@@ -545,7 +546,7 @@ async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of
     assert_eq!(world.audit().last().map(|line| line.action.clone()).as_deref(), Some("restored"));
     let yesterday = (world.clock.now() - Duration::days(1)).format("%Y-%m-%d").to_string();
 
-    assert_answer(&world, U_APPROVER, "evidence yesterday", &["is in our direct messages"]).await;
+    assert_answer(&world, U_APPROVER, "evidence yesterday", &["in a direct message"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".zip").await;
     let files = unzipped(file.bytes.expect("it was uploaded"));
     let text = |name: &str| {

@@ -50,7 +50,7 @@ async fn an_approver_sees_the_whole_dashboard() {
         "asked about 1 of 1",
         "Next sweep",
         "request 1",
-        "waits for a decision",
+        "needs a decision",
         "2 exemptions end soon",
         BEN,
         "exempted",
@@ -67,7 +67,7 @@ async fn an_approver_sees_the_whole_dashboard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_no_role_sees_what_this_is_and_whom_to_ask() {
+async fn a_person_without_a_role_sees_what_this_is_and_who_to_ask() {
     let policy = format!("{PLAIN_POLICY}viewers = {{ users = [\"{U_APPROVER}\"] }}\n");
     let (world, _) = World::asking(&policy, &[ADA]).await;
     for user in [U_GUEST, U_STRANGER, U_VIEWER] {
@@ -129,7 +129,7 @@ async fn lost_rights_hide_the_page_and_a_stale_button_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_for_anything_has_their_page_looked_at_again() {
+async fn a_person_who_asks_for_anything_has_their_page_looked_at_again() {
     let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
     opened(&world, U_VIEWER, "You are a viewer of contractors").await;
     world.slack.leave(U_VIEWER, C_OPS);

@@ -90,7 +90,7 @@ fn options_make_a_configuration_and_a_manifest_that_belong_together() {
 }
 
 #[test]
-fn files_that_are_there_stay_unless_told_otherwise() {
+fn files_that_are_there_stay_unless_forced() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let none = BTreeMap::new();
     let (config, manifest) = written(folder.path());

@@ -184,7 +184,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let bot = BotProcess::run(&world).await;
     // Making it old wrote the trail again as a whole, which the channel knows better.
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 2 of the database"]).await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;

@@ -79,7 +79,7 @@ async fn refused_for_now(world: &World, card: &Message, method: &str, fault: Fau
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_cannot_be_looked_up_is_refused_for_now_and_nothing_is_changed() {
+async fn a_person_who_cannot_be_looked_up_is_refused_for_now_and_nothing_is_changed() {
     let (world, card) = asking("").await;
     for method in ["users.info", "conversations.members", "usergroups.users.list"] {
         for fault in NO_ANSWER {

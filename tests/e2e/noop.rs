@@ -13,7 +13,7 @@ async fn a_sweep_with_nobody_inactive_changes_nothing_anywhere() {
     world.start_bot().await;
 
     world.ask_for_sweep().await;
-    let line = world.message("nobody to suspend").await;
+    let line = world.message("found no account to suspend").await;
     assert!(line.visible_text().contains("2 accounts checked"), "{}", line.visible_text());
     assert!(line.actions().is_empty());
     assert_eq!(world.slack.messages(C_OPS).len(), 1);

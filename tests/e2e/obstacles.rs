@@ -1,4 +1,5 @@
-//! A right or a token that is missing in the middle: told once, to the channel and to the admins, and once when it goes on.
+//! A right or a token that is missing in the middle: reported once, to the channel and to the admins, and once when it
+//! goes on.
 
 use chrono::Duration;
 use inactive_contractors::store::{Inspection, MessageRecord};
@@ -11,7 +12,7 @@ const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 const STOPPED: &str = "have stopped";
 const GOES_ON: &str = "the problem is fixed";
-/// A message about an obstacle that waits to be sent.
+/// A message about a blocker that waits to be sent.
 fn waits(message: &MessageRecord) -> bool {
     message.key.starts_with("request:1:obstacle:") && message.ts.is_none() && message.retry_at.is_some()
 }
@@ -24,7 +25,7 @@ fn saying(messages: Vec<Message>, words: &str) -> usize {
     messages.into_iter().filter(|message| message.visible_text().replace('\n', "").contains(words)).count()
 }
 
-/// How often the channel was told that it stopped and that it goes on, and the admin that it stopped.
+/// How often the channel was notified that it stopped and that it goes on, and the admin that it stopped.
 fn told(world: &World) -> [usize; 3] {
     let channel = world.slack.messages(C_OPS);
     let to_admin = world.slack.direct_messages(U_ADMIN);
@@ -39,7 +40,7 @@ async fn one_more_try(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_right_is_told_once_whatever_restarts_and_again_when_it_is_given() {
+async fn a_missing_right_is_reported_once_whatever_restarts_and_again_when_it_is_given() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world.okta.deny("lifecycle/suspend");
     approve(&world, &card).await;
@@ -63,7 +64,7 @@ async fn a_missing_right_is_told_once_whatever_restarts_and_again_when_it_is_giv
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_refused_is_told_and_so_is_another_right_that_is_missing_then() {
+async fn a_token_that_is_refused_is_reported_and_so_is_another_right_that_is_missing_then() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.okta.fail_always(&format!("GET {}", world.okta.person(ADA).id), Fault::Status(401, "E0000011"));
     approve(&world, &card).await;
@@ -116,7 +117,7 @@ async fn a_word_whose_answer_was_lost_is_found_and_one_that_slack_refuses_holds_
     assert_eq!(told(&world), [1, 1, 0]);
 }
 
-/// A world in which Ada's suspension was approved and stands still, and people were told that a right is missing.
+/// A world in which Ada's suspension was approved and stands still, and people were notified that a right is missing.
 async fn stopped_by_a_missing_right(policy: &str) -> World {
     let (world, card) = World::asking(policy, &[ADA]).await;
     world.okta.deny("lifecycle/suspend");
@@ -158,7 +159,7 @@ async fn what_an_admin_suspends_while_the_right_is_missing_is_not_said_to_be_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_others_suspend_and_give_back_while_the_right_is_missing_is_left_alone() {
+async fn an_account_that_others_suspend_and_restore_while_the_right_is_missing_is_left_alone() {
     let world = stopped_by_a_missing_right(PLAIN_POLICY).await;
     world.advance(Duration::seconds(30));
     for status in [Status::Suspended, Status::Active] {
@@ -214,7 +215,7 @@ fn suspended(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
+async fn an_account_that_okta_denies_first_does_not_hold_up_those_behind_it() {
     let logins = many(9);
     let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
     let (world, card) = World::asking(PLAIN_POLICY, &logins).await;

@@ -175,7 +175,7 @@ async fn who_was_locked_out_in_the_last_moment_is_left_alone_with_the_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_else_suspended_in_the_last_moment_is_suspended() {
+async fn an_account_that_somebody_else_suspended_in_the_last_moment_is_suspended() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     becomes_after_one_reading(&world, ADA, Status::Suspended);
     approve(&world, &card).await;
@@ -186,7 +186,7 @@ async fn whom_somebody_else_suspended_in_the_last_moment_is_suspended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_else_had_suspended_before_is_not_claimed() {
+async fn an_account_that_somebody_else_had_suspended_before_is_not_claimed() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world.okta.set_status(ADA, Status::Suspended);
     assert_left_alone(&world, &card, "somebody else had already suspended it").await;
@@ -295,7 +295,7 @@ async fn while_a_right_is_missing_one_account_a_minute_finds_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
+async fn an_account_that_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world
         .okta
@@ -311,7 +311,7 @@ async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_a_try_suspended_is_suspended_by_us_though_okta_dates_no_change() {
+async fn an_account_that_a_try_suspended_is_suspended_by_us_though_okta_dates_no_change() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.okta.fail_next(SUSPEND, Fault::LostResponse);
     let readings = AtomicUsize::new(0);
@@ -331,7 +331,7 @@ async fn whom_a_try_suspended_is_suspended_by_us_though_okta_dates_no_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_others_give_back_after_a_try_is_left_alone_though_okta_dated_no_change_before() {
+async fn an_account_that_others_restore_after_a_try_is_left_alone_though_okta_dated_no_change_before() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.okta.fail_next(SUSPEND, Fault::LostResponse);
     let readings = AtomicUsize::new(0);
@@ -351,7 +351,7 @@ async fn whom_others_give_back_after_a_try_is_left_alone_though_okta_dated_no_ch
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
+async fn an_approval_that_got_too_old_during_a_long_stop_is_not_executed() {
     let policy = format!("{PLAIN_POLICY}execute_within = \"1h\"\n");
     let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
     world.okta.deny("lifecycle/suspend");
@@ -420,7 +420,7 @@ async fn sessions_end_although_the_bot_dies_right_after_the_suspension() {
     world.start_bot().await;
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.okta.sessions_cleared(ADA), [true]);
-    assert!(outcome(&world, &card, ADA).await.contains("; its sessions are ended"));
+    assert!(outcome(&world, &card, ADA).await.contains("; its sessions were ended"));
     assert_eq!(world.audited("sessions_cleared"), 1);
     world.nothing_else_is_wrong().await;
 }
@@ -430,7 +430,7 @@ async fn sessions_that_can_not_be_ended_at_once_are_tried_again() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA, BEN]).await;
     world.okta.fail_always("DELETE sessions", Fault::Status(503, "E0000009"));
     approve(&world, &card).await;
-    world.card_says(&card, "have not ended yet; the last error: ").await;
+    world.card_says(&card, "have not been ended yet, because of an error: ").await;
     world.until("a try more", |world| world.audited("sessions_clear_try_failed") >= 1).await;
     assert_eq!(world.audited("completed"), 0);
     world.okta.clear_faults();
@@ -441,7 +441,7 @@ async fn sessions_that_can_not_be_ended_at_once_are_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_told() {
+async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_reported() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA, BEN, CAT]).await;
     let ada = format!("DELETE {}/sessions", world.okta.person(ADA).id);
     world.okta.fail_always(&ada, Fault::Status(403, "E0000006"));
@@ -481,7 +481,7 @@ async fn sessions_that_a_lost_answer_may_have_ended_are_not_said_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_a_policy_that_is_gone_was_to_suspend_is_left_alone_unless_it_is_done() {
+async fn an_account_of_a_policy_that_is_gone_is_left_alone_unless_it_is_suspended_already() {
     let (mut world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     let ada = format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id);
     // Ada's try takes effect unseen, Ben's never does.
@@ -504,7 +504,7 @@ async fn whom_a_policy_that_is_gone_was_to_suspend_is_left_alone_unless_it_is_do
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
+async fn an_account_that_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world.stop_bot().await;
     // What an approval by somebody who may would have left in the rows.
@@ -517,7 +517,7 @@ async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
     by_hand::approve(&world.database(), &forged, &due);
     world.start_bot().await;
     let said = outcome(&world, &card, ADA).await;
-    assert!(said.contains("no record of such a decision. Somebody changed the database by hand"), "{said}");
+    assert!(said.contains("no record of an approval. Somebody changed the database by hand"), "{said}");
     world.message("0 accounts suspended, 2 left alone").await;
     assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
     let skipped = world.audit().into_iter().find(|line| line.action == "skipped").expect("it is audited");
@@ -526,7 +526,7 @@ async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_given_back_meanwhile_keeps_their_sessions() {
+async fn an_account_that_is_restored_meanwhile_keeps_its_sessions() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
     world.okta.fail_always("DELETE sessions", Fault::Status(403, "E0000006"));
     approve(&world, &card).await;
@@ -536,7 +536,7 @@ async fn who_is_given_back_meanwhile_keeps_their_sessions() {
     world.advance(Duration::seconds(61));
     world.message("1 account suspended. Approved by").await;
     let said = outcome(&world, &card, ADA).await;
-    assert!(said.contains("its sessions were left alone: it is no longer suspended"), "{said}");
+    assert!(said.contains("its sessions were left alone: the account is no longer suspended"), "{said}");
     assert_eq!(world.okta.sessions_cleared(ADA), [] as [bool; 0]);
     assert_eq!(world.audited("sessions_clear_skipped"), 1);
     world.nothing_else_is_wrong().await;
@@ -565,7 +565,7 @@ async fn clicks_are_answered_while_okta_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_became_of_every_account_is_in_the_thread_however_long_their_names_are() {
+async fn the_outcome_of_every_account_is_in_the_thread_however_long_their_names_are() {
     let world = World::at_ten(PLAIN_POLICY).await;
     let logins: Vec<String> = (10..40).map(|number| format!("kim{number}@ext.example")).collect();
     for login in &logins {

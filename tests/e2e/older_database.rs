@@ -70,7 +70,7 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
     world.card_says(&card, "It continues on its own once that is fixed").await;
     let copy = copy(&world);
     assert_answer(&world, U_ADMIN, "pause wrong people", &["is paused"]).await;
-    world.message("is paused by").await;
+    world.message("was paused by").await;
     let asked = world.changes_asked().len();
     world.okta.clear_faults();
     put_back(&world, &copy).await;
@@ -99,7 +99,12 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
         &world,
         U_ADMIN,
         "resume checked",
-        &["Resumed, in epoch 2", "1 request has ended and will not be executed: 1.", "contractors"],
+        &[
+            "Resumed.",
+            "epoch 2 of the database",
+            "1 request has ended and will not be executed: 1.",
+            "contractors",
+        ],
     )
     .await;
     world.message("resumed the database").await;
@@ -136,7 +141,7 @@ async fn a_first_approval_that_was_taken_back_does_not_count_after_a_copy_of_bef
     // The card as somebody still has it on their screen.
     world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
     world.told(U_APPROVER2, "so I have stopped and nothing was changed").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 2 of the database"]).await;
     let again = next_card(&world, &card).await;
     world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
     world.told(U_APPROVER2, "is older than the restore of my database").await;
@@ -157,9 +162,9 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
     let told = world.message("I have stopped").await.visible_text();
     assert!(told.contains("Requests that changed since then: 1"), "{told}");
     world.advance(chrono::Duration::days(8));
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 2 of the database"]).await;
     world.message("resumed the database").await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     let card = world.card_says(&card, "Finished").await;
     assert!(card.visible_text().contains("1 account suspended"), "{}", card.visible_text());
     assert_eq!(says(&world, "Expired") + says(&world, "Withdrawn"), 0, "{}", world.slack.dump());
@@ -182,7 +187,12 @@ async fn an_exemption_that_messages_speak_of_and_a_copy_lacks_is_listed() {
     // It can be granted again before anything goes on.
     assert_answer(&world, U_APPROVER, &exempt, &["is exempt"]).await;
     let answer = ask(&world, U_ADMIN, "resume").await;
-    assert!(answer.contains("Resumed, in epoch 2") && !answer.contains("the file lacks"), "{answer}");
+    assert!(
+        answer.contains("Resumed.")
+            && answer.contains("epoch 2 of the database")
+            && !answer.contains("the file lacks"),
+        "{answer}"
+    );
     let card = next_card(&world, &card).await;
     assert!(card.visible_text().contains(BEN) && !card.visible_text().contains(ADA));
     world.nothing_else_is_wrong().await;
@@ -225,10 +235,10 @@ async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() 
     a_later_epoch_was_seen(&world);
     world.slack.drop_sockets();
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("my messages show a later epoch than the database"), "{told}");
+    assert!(told.contains("my messages come from a copy of this database that was resumed later"), "{told}");
     world.card_says(&card, "Superseded by a restore").await;
     // The one that goes on is the later one from then on.
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 8 of the database"]).await;
     let again = next_card(&world, &card).await;
     assert!(again.visible_text().contains("Request 10"), "{}", again.visible_text());
     click(&world, U_APPROVER, &again, "suspend").await;
@@ -256,7 +266,7 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
     a_later_epoch_was_seen(&world);
     world.start_bot().await;
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 8 of the database"]).await;
     let is_over = |world: &World| {
         world.count(Inspection::requests, |request| request.id == RequestId(1) && request.told) == 1
     };
@@ -269,7 +279,7 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
 async fn a_resume_that_was_sent_before_the_stop_does_not_end_it() {
     let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
     assert_answer(&world, U_ADMIN, "pause", &["is paused"]).await;
-    world.message("is paused by").await;
+    world.message("was paused by").await;
     // Its sender is being looked up when the database is found to be older than the channel.
     world.gate.stop_at_label("slack users.info", 1, Moment::Before);
     let line = "/inactive-contractors resume";
@@ -283,7 +293,13 @@ async fn a_resume_that_was_sent_before_the_stop_does_not_end_it() {
     let _ = tokio::join!(world.slack.slash(U_ADMIN, C_OPS, line), stops);
     world.told(U_ADMIN, "I stopped after you sent that").await;
     assert_eq!(world.audited("database_resumed"), 0);
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8", "contractors is still paused"]).await;
+    assert_answer(
+        &world,
+        U_ADMIN,
+        "resume",
+        &["Resumed.", "epoch 8 of the database", "contractors is still paused"],
+    )
+    .await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -296,7 +312,7 @@ async fn what_a_finished_card_offers_can_be_used_again_once_an_admin_resumes() {
     a_later_epoch_was_seen(&world);
     world.slack.drop_sockets();
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 8 of the database"]).await;
     let is_drawn_again = |now: &Message| now.versions.len() > finished.versions.len();
     let card = world.slack.wait_update(&card.ts, "the card of this epoch", is_drawn_again).await;
     choose(&world, U_APPROVER, &card, "give_back", 0).await;
@@ -346,7 +362,7 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     }
     assert!(said.contains("so it is unknown whether its database is the latest"), "{said}");
     assert_answer(&world, U_APPROVER, "sweep", &["has started"]).await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -382,7 +398,7 @@ async fn restore_keeps_the_present_file_and_starts_stopped() {
     assert!(checked.stdout.contains("but it is stopped"), "{checked:?}");
     let status = BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await;
     assert!(status.code == Some(1) && status.stdout.contains("NOT HEALTHY"), "{status:?}");
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 3"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed.", "epoch 3 of the database"]).await;
     let again = next_card(&world, &card).await;
     click(&world, U_APPROVER, &again, "suspend").await;
     world.message("1 account suspended. Approved by").await;

@@ -60,7 +60,7 @@ async fn checked(world: &World) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_bot_on_the_app_is_told_of_everywhere_until_it_is_gone() {
+async fn another_bot_on_the_app_is_reported_everywhere_until_it_is_gone() {
     let world = asking().await;
     let card = world.sweep().await;
     assert_eq!(counted(&world).await, Some(0));

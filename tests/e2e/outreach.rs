@@ -1,4 +1,5 @@
-//! The people concerned: asked once each, in their own direct messages, and heard by the approvers; they decide nothing.
+//! The people that a request asks: asked once each, in their own direct messages, and heard by the approvers; they
+//! decide nothing.
 
 use chrono::Duration;
 use inactive_contractors::domain::ids::RequestId;
@@ -124,7 +125,7 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_the_trail() {
+async fn an_answer_by_a_person_that_slack_can_not_name_is_refused_for_now_and_audited() {
     let (world, card) = world_of_ada("ask_contractor = true").await;
     let own = asked(&world, U_ADA, "may be suspended").await;
     world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
@@ -141,7 +142,7 @@ async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_not_in_slack_is_said_on_the_card() {
+async fn the_card_names_people_who_are_not_in_slack() {
     let world = World::at_ten(&policy("ask_contractor = true\nask_manager = true")).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41).manager("Jane Doe"));
     // Deactivated, a manager who is a guest, and somebody who is their own manager.
@@ -188,7 +189,7 @@ async fn a_manager_named_by_okta_id_gets_one_message_about_all_their_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_no_name_is_called_by_their_login() {
+async fn an_account_without_a_name_is_called_by_its_login() {
     let world = World::at_ten(&policy("ask_contractor = true")).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41).name("", ""));
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA), &[]);
@@ -238,7 +239,7 @@ async fn they_are_asked_before_the_deadline_if_the_policy_says_so() {
         world_of_ada("ask_contractor = true\nask_before = \"4h\"\nremind_before = [\"5h\"]").await;
     world.advance(Duration::hours(3));
     // What comes then anyway, so that the loop has surely looked.
-    world.message("is still open: it waits for an answer").await;
+    world.message("Reminder: ").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.advance(Duration::hours(1));
     asked(&world, U_ADA, "may be suspended").await;

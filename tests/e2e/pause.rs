@@ -21,15 +21,15 @@ async fn while_paused_nothing_is_approved_and_no_sweep_starts_but_denying_works(
     assert_answer(&world, U_APPROVER, "pause", &["Only admins of the policy may pause it"]).await;
     assert_eq!(world.audited("paused"), 0);
     assert_answer(&world, U_ADMIN, "pause the import is wrong", &["contractors is paused"]).await;
-    let told = world.message("is paused by").await.visible_text();
+    let told = world.message("was paused by").await.visible_text();
     assert!(told.contains("the import is wrong") && told.contains("resume policy contractors"), "{told}");
     world.card_says(&card, "Nothing can be approved until an admin resumes").await;
     assert_answer(&world, U_APPROVER, "status", &["PAUSED.", "the import is wrong"]).await;
-    assert_answer(&world, U_ADMIN, "pause", &["is already paused"]).await;
+    assert_answer(&world, U_ADMIN, "pause", &["was already paused"]).await;
 
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.told(U_APPROVER, "This policy is paused by").await;
-    assert_answer(&world, U_APPROVER, "sweep", &["This policy is paused by"]).await;
+    world.told(U_APPROVER, "This policy was paused by").await;
+    assert_answer(&world, U_APPROVER, "sweep", &["This policy was paused by"]).await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
     let counts = ["paused", "sweep_started", "approved", "denied"].map(|action| world.audited(action));
@@ -66,7 +66,7 @@ async fn a_pause_stops_what_was_approved_before_the_next_call_and_resuming_goes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn giving_back_goes_on_while_paused() {
+async fn restoring_goes_on_while_paused() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
@@ -83,7 +83,7 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
     world.add_idle(&[ADA]);
     world.start_bot().await;
     ask(&world, U_ADMIN, "pause").await;
-    world.message("is paused by").await;
+    world.message("was paused by").await;
     world.advance(Duration::hours(3));
     world.message("because the policy is paused").await;
     world.kill_bot().await;
@@ -101,7 +101,7 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
     world.nothing_else_is_wrong().await;
 }
 
-/// Two policies with one admin, whom the second one names by a user group.
+/// Two policies with one admin, named in the second one by a user group.
 async fn two_policies(user_type: &str) -> World {
     let world = World::at_ten(&format!(
         "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"{user_type}\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
@@ -169,11 +169,11 @@ async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_
     assert_answer(&world, U_ADMIN, "pause", &parts).await;
     assert_eq!(world.audited("paused"), 1);
     // It is held all the same.
-    assert_answer(&world, U_ADMIN, "sweep staffing", &["This policy is paused by"]).await;
+    assert_answer(&world, U_ADMIN, "sweep staffing", &["This policy was paused by"]).await;
     by_hand::refuse_nothing(&world.database());
     // What could not be saved may have been saved by now.
     let answer = ask(&world, U_ADMIN, "pause").await;
-    assert!(answer.contains("contractors is already paused"), "{answer}");
+    assert!(answer.contains("contractors was already paused"), "{answer}");
     assert!(answer.replace("already ", "").contains("staffing is paused"), "{answer}");
     fails("UPDATE");
     let parts = ["staffing was NOT resumed", "something failed", "contractors is resumed"];
@@ -209,7 +209,7 @@ async fn while_paused_nobody_has_an_ended_question_asked_again() {
     world.slack.wait_update(&card.ts, "the offer", |card| card.offers("ask_again")).await;
     ask(&world, U_ADMIN, "pause").await;
     world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");
-    world.told(U_APPROVER, "This policy is paused by").await;
+    world.told(U_APPROVER, "This policy was paused by").await;
     ask(&world, U_ADMIN, "resume").await;
     world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");
     another_card(&world, &card).await;
@@ -223,7 +223,7 @@ async fn while_paused_no_rule_goes_live() {
     ask(&world, U_ADMIN, "pause").await;
     world.card_says(&card, "It can't go live until an admin resumes").await;
     world.slack.click(U_ADMIN, &card.ts, "go_live").await.expect("the button is there");
-    world.told(U_ADMIN, "This policy is paused by").await;
+    world.told(U_ADMIN, "This policy was paused by").await;
     ask(&world, U_ADMIN, "resume").await;
     world.slack.click(U_ADMIN, &card.ts, "go_live").await.expect("the button is there");
     another_card(&world, &card).await;
@@ -231,7 +231,8 @@ async fn while_paused_no_rule_goes_live() {
     world.nothing_else_is_wrong().await;
 }
 
-/// Nothing is left to be told of the first request, nor does a late update have to be waited for; it stays live all the same.
+/// Nothing is left to be posted of the first request, nor does a late update have to be waited for; it stays live all
+/// the same.
 async fn settled(world: &World) {
     world.advance(Duration::minutes(2));
     let is_final = |one: &MessageRecord| one.key == "request:1:card" && one.render_again_at.is_none();
@@ -251,7 +252,7 @@ async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes()
     world.set_policy(&format!("{PLAIN_POLICY}inactive_after = \"30d\"\n"));
     world.start_bot().await;
     world.card_says(&card, "by the new rule once an admin resumes").await;
-    // A sweep that does not wait starts before this is told.
+    // A sweep that does not wait starts before this is posted.
     world.message("the rule was changed before anybody decided").await;
     settled(&world).await;
     // What waits is not lost by a restart.

@@ -14,7 +14,7 @@ use crate::support::{PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 
-/// The click was refused: the person was told so, the audit trail knows, and the question is still open.
+/// The click was refused: the person got an answer, the audit trail knows, and the question is still open.
 async fn assert_refused(world: &World, card: &Message, user: &str, action: &str, words: &str) {
     world.next_try_is_recorded(user);
     let (before, notes) = (world.audited("input_refused"), world.slack.ephemerals(user).len());
@@ -33,7 +33,7 @@ async fn assert_refused(world: &World, card: &Message, user: &str, action: &str,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_no_approver_may_not_decide() {
+async fn a_person_who_is_no_approver_may_not_decide() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     for action in ["suspend", "deny", "choose"] {
         assert_refused(&world, &card, U_VIEWER, action, "not one of this policy's approvers").await;
@@ -154,7 +154,7 @@ async fn while_slack_gives_no_address_of_an_approver_no_sweep_can_propose_their_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_slack_gives_no_address_of_an_approver_nothing_is_carried_out() {
+async fn while_slack_gives_no_address_of_an_approver_nothing_is_executed() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world.slack.add_user(without_an_address(), &[C_OPS]);
     world.advance(Duration::minutes(2));

@@ -12,7 +12,7 @@ fn lookups(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_floods_the_bot_is_refused_and_the_others_are_not() {
+async fn a_person_who_floods_the_bot_is_refused_and_others_are_not() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     let before = lookups(&world);
     let line = "/inactive-contractors pending";
@@ -42,7 +42,7 @@ async fn an_outsider_is_looked_up_once_and_refused_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_is_made_anew_only_when_a_minute_has_passed_or_something_has_happened() {
+async fn a_preview_is_made_again_only_when_a_minute_has_passed_or_something_has_happened() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.start_bot().await;

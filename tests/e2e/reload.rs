@@ -21,7 +21,7 @@ async fn reloaded_then_ended(world: &World, process: BotProcess) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_asked_something_holds_no_reload_up_and_is_told_to_ask_again() {
+async fn a_question_holds_up_no_reload_and_is_answered_with_ask_again() {
     let (world, process) = asking().await;
     world.gate.stop_at_label("okta GET /api/v1/users", 1, Moment::Before);
     world.slack.slash(U_APPROVER, C_OPS, "/inactive-contractors preview").await.expect("it can be typed");

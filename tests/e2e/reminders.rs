@@ -1,4 +1,4 @@
-//! Nobody answers: people are reminded, somebody else is told, the request expires, and the question can be asked
+//! Nobody answers: people are reminded, somebody else is notified, the request expires, and the question can be asked
 //! again.
 
 use chrono::Duration;
@@ -22,11 +22,11 @@ fn saying(world: &World, words: &str) -> Vec<Message> {
     world.slack.messages(C_OPS).into_iter().filter(said).collect()
 }
 
-const REMINDER: &str = "is still open: it waits for an answer";
-const ESCALATION: &str = "has not been decided by its approvers";
+const REMINDER: &str = "Reminder: ";
+const ESCALATION: &str = "The approvers have not decided yet";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn approvers_are_reminded_then_somebody_else_is_told_then_it_expires() {
+async fn approvers_are_reminded_then_somebody_else_is_notified_then_it_expires() {
     let (world, card) = World::asking(&keys(), &[ADA, BEN]).await;
     world.advance(Duration::minutes(4 * 60 - 1));
     // Something that happens anyway, so that the loop has surely looked.
@@ -39,7 +39,7 @@ async fn approvers_are_reminded_then_somebody_else_is_told_then_it_expires() {
         text.contains("<@U0ALICE>") && text.contains("<@U0BOB>") && text.contains("2 accounts"),
         "{text}"
     );
-    assert!(text.contains("Without an answer nobody is suspended"), "{text}");
+    assert!(text.contains("Otherwise nobody is suspended"), "{text}");
 
     world.advance(Duration::hours(2));
     let escalation = world.message(ESCALATION).await;
@@ -62,7 +62,7 @@ async fn approvers_are_reminded_then_somebody_else_is_told_then_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_is_told_once_however_often_the_bot_restarts_and_only_the_latest_when_late() {
+async fn each_is_sent_once_however_often_the_bot_restarts_and_only_the_latest_when_late() {
     let (world, _) = World::asking(&keys(), &[ADA]).await;
     world.stop_bot().await;
     world.advance(Duration::minutes(7 * 60 + 30));
@@ -133,7 +133,7 @@ async fn nobody_is_reminded_of_what_is_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn being_told_gives_nobody_the_right_to_decide() {
+async fn being_notified_gives_nobody_the_right_to_decide() {
     let (world, card) = World::asking(&keys(), &[ADA]).await;
     world.advance(Duration::minutes(6 * 60 + 1));
     world.message(ESCALATION).await;
@@ -164,7 +164,7 @@ async fn asking_again_is_a_fresh_request_with_fresh_data_and_the_old_card_leads_
     );
     assert!(one.is_ok() && other.is_ok());
     let card = world.message("Suspend 2 accounts?").await;
-    assert!(card.visible_text().contains("1 of these accounts has been pending"), "{}", card.visible_text());
+    assert!(card.visible_text().contains("1 account has been pending"), "{}", card.visible_text());
     let old = world.card_says(&old, "request 2 took its place").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.audited_times("card_posted", 2).await;
@@ -181,7 +181,7 @@ async fn asking_again_outlives_the_process_and_says_when_there_is_nothing_to_ask
     world.slack.click(U_ADMIN, &old.ts, "ask_again").await.expect("the button is there");
     world.kill_bot().await;
     world.start_bot().await;
-    let old = world.card_says(&old, "the new sweep found nobody to ask about").await;
+    let old = world.card_says(&old, "the new sweep found no account to propose").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.nothing_else_is_wrong().await;
 }

@@ -64,7 +64,7 @@ async fn a_database_that_is_moved_away_ends_the_bot_before_anything_else_is_done
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_nobody_can_be_told_status_says_that_the_database_is_gone() {
+async fn while_nobody_can_be_notified_status_says_that_the_database_is_gone() {
     let (world, bot, card) = asking().await;
     world.slack.fail_always("chat.postMessage", Fault::Error("internal_error".into()));
     move_to(&world, &world.folder().join("away"));

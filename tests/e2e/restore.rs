@@ -45,7 +45,7 @@ async fn why_says_who_suspended_an_account() {
     world
         .okta
         .add(Person::contractor("kim@ext.example").status(Status::Suspended).status_changed_days_ago(3));
-    let theirs = "is already suspended: somebody else suspended it. Its status changed";
+    let theirs = "is already suspended: somebody else suspended it. Its status last changed";
     assert_answer(&world, U_VIEWER, "why kim@ext.example", &[theirs]).await;
     world.nothing_else_is_wrong().await;
 }
@@ -67,7 +67,7 @@ async fn a_restored_account_is_back_and_left_alone_for_a_while() {
     assert_eq!(events[events.len() - 3..], ["restore_asked", "restore_intended", "restored"]);
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["restored", "she called"]).await;
     world.advance(Duration::days(2));
     let card = world.sweep().await;
@@ -76,7 +76,7 @@ async fn a_restored_account_is_back_and_left_alone_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
+async fn a_grace_longer_than_the_rule_holds_for_an_account_that_we_or_others_restored() {
     let policy = format!("{PLAIN_POLICY}restored_grace = \"20d\"\n");
     let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
@@ -87,7 +87,7 @@ async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
     world.okta.set_status(BEN, Status::Active);
     world.advance(Duration::days(10));
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     assert_eq!(world.audited("proposed"), 2, "only the first time");
     world.advance(Duration::days(11));
     let card = world.sweep().await.visible_text();
@@ -139,7 +139,7 @@ async fn what_can_not_be_restored_is_said_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_last_try_did_is_read_before_anybody_is_told_that_it_failed() {
+async fn what_the_last_try_did_is_read_before_a_failure_is_reported() {
     let world = with_ada_suspended().await;
     world.okta.fail_times("POST lifecycle/unsuspend", 4, Fault::Status(500, "E0000009"));
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
@@ -158,7 +158,7 @@ async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() 
     let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
     world.okta.deny("lifecycle/unsuspend");
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
-    let paused = world.card_says(&card, "; waiting, the last error: ").await.visible_text();
+    let paused = world.card_says(&card, "; waiting because of an error: ").await.visible_text();
     assert!(paused.contains("being restored") && paused.contains("the API token may not"), "{paused}");
     let again = format!("restore {ADA} me too");
     assert_answer(&world, U_APPROVER2, &again, &["already being restored", "error: ", "may not"]).await;
@@ -180,7 +180,7 @@ async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_can_not_be_read_is_not_given_back_after_a_long_stop() {
+async fn an_account_that_can_not_be_read_is_not_restored_after_a_long_stop() {
     let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
     let path = format!("GET {}", world.okta.person(ADA).id);
     assert_answer(&world, U_APPROVER, &format!("why {ADA}"), &["suspended"]).await;
@@ -235,7 +235,7 @@ async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_else_gave_back_before_any_try_of_ours_was_not_given_back_by_us() {
+async fn an_account_that_somebody_else_restored_before_any_try_of_ours_was_not_restored_by_us() {
     let world = with_ada_suspended().await;
     world.okta.deny("lifecycle/unsuspend");
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
@@ -249,7 +249,7 @@ async fn whom_somebody_else_gave_back_before_any_try_of_ours_was_not_given_back_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_suspended_only_an_admin_has_given_back() {
+async fn only_an_admin_restores_what_others_suspended() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor(BEN).status(Status::Suspended));
     world.start_bot().await;
@@ -273,7 +273,7 @@ async fn what_an_admin_suspended_again_is_not_ours_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
+async fn an_account_that_somebody_suspends_again_between_two_tries_stays_suspended() {
     let world = with_ada_suspended().await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
@@ -282,7 +282,7 @@ async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
     world.advance(Duration::seconds(2));
     world.okta.set_status(ADA, Status::Suspended);
     world.advance(Duration::seconds(4));
-    world.message("somebody else has suspended it again since then").await;
+    world.message("somebody else has suspended it again").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     let skipped = world.audit().into_iter().find(|line| line.action == "restore_skipped").expect("it ended");
     assert_eq!(skipped.detail["why"], "changed_by_others");
@@ -301,7 +301,7 @@ async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
     world.okta.set_status(ADA, Status::Suspended);
     world.okta.allow("lifecycle/unsuspend");
     world.advance(Duration::seconds(41));
-    world.card_says(&card, "somebody else has suspended it again since").await;
+    world.card_says(&card, "somebody else has suspended it again").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
     world.nothing_else_is_wrong().await;
@@ -326,7 +326,7 @@ async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_el
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role() {
+async fn what_others_suspended_is_restored_only_to_contractors_without_a_role() {
     let world = World::at_ten(&format!("{PLAIN_POLICY}break_glass = [\"glass@ext.example\"]\n")).await;
     for login in ["boss@corp.example", "root@ext.example", "glass@ext.example"] {
         world.okta.add(Person::contractor(login).status(Status::Suspended));
@@ -380,7 +380,7 @@ async fn with_ada_suspended_for_another_policy(admins: &str) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
+async fn what_another_policy_suspended_is_restored_by_its_own_people() {
     let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     let line = format!("restore {ADA} back");
     assert_answer(&world, U_APPROVER, &line, &["None of your policies covers an account"]).await;
@@ -394,7 +394,7 @@ async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_decides_for_both_policies_gives_back_what_one_suspended_whatever_it_is_now() {
+async fn an_approver_of_both_policies_restores_what_one_suspended_whatever_it_is_now() {
     let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     world.okta.set_user_type(ADA, "employee");
     let line = format!("restore {ADA} --policy contractors back");

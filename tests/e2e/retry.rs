@@ -41,7 +41,7 @@ async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_tried_again_by_the_button_and_told_again() {
+async fn what_failed_is_retried_by_the_button_and_reported_again() {
     let (world, card) = with_a_failure("", &[]).await;
     let threads = world.slack.replies(C_OPS, &card.ts).len();
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
@@ -126,7 +126,7 @@ async fn what_a_later_request_asks_or_has_asked_about_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_tries_again_hears_of_whom_that_leaves_out() {
+async fn the_answer_to_a_retry_names_the_accounts_that_it_leaves_out() {
     let (world, card) = with_a_failure("", &[BEN]).await;
     // Only Ada is on the next list.
     world.okta.sign_in(BEN);
@@ -148,7 +148,7 @@ async fn a_retry_comes_too_late_after_some_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_tried_again_before_all_is_told() {
+async fn nothing_is_retried_before_all_is_posted() {
     let (world, card) = with_a_failure("", &[]).await;
     // As after a crash before the last messages.
     world.stop_bot().await;
@@ -181,7 +181,7 @@ async fn a_suspension_that_took_effect_unseen_is_ours_after_a_retry() {
 async fn where_two_approve_two_try_again() {
     let (world, card) = with_a_failure("approvals_needed = 2\n", &[]).await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.card_says(&card, "waits for a second person").await;
+    world.card_says(&card, "A second person must confirm it").await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button stays");
     world.told(U_APPROVER, "somebody else has to approve too").await;
     assert_eq!(world.okta.suspends(ADA), 0);

@@ -111,7 +111,7 @@ async fn a_card_and_its_sentence_both_put_off_are_posted_once_and_not_before_sla
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_who_presses_choose_is_told_and_audited() {
+async fn a_guest_who_presses_choose_gets_an_answer_and_is_audited() {
     let world = World::new(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("ada@ext.example").last_login_days_ago(41));
     world.start_bot().await;
@@ -166,7 +166,7 @@ async fn ticks_are_drawn_while_slack_can_not_say_who_ticks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_starts_over_has_everybody_ticked_again() {
+async fn a_person_who_starts_over_has_everybody_ticked_again() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;
     tick(&world, U_APPROVER, 0, false).await;
@@ -310,7 +310,7 @@ async fn somebody_is_kept_until_a_day_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tick_takes_the_day_back_and_an_end_that_became_too_far_is_told_by_name() {
+async fn a_tick_takes_the_day_back_and_an_end_that_became_too_far_is_refused_by_name() {
     let (mut world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     let day = (world.clock.now() + Duration::days(60)).format("%Y-%m-%d").to_string();
     open(&world, U_APPROVER, &card).await;
@@ -357,7 +357,7 @@ async fn a_decision_of_somebody_else_closes_the_dialog_with_their_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_choice_that_is_submitted_after_the_end_is_answered_with_what_became_of_it() {
+async fn a_choice_that_is_submitted_after_the_end_is_answered_with_the_result() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;
     world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");

@@ -9,7 +9,7 @@ const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rule_that_could_propose_others_ends_the_question_and_asks_anew() {
+async fn a_rule_that_could_propose_others_ends_the_request_and_asks_again() {
     let (mut world, card) = World::asking(&format!("{PLAIN_POLICY}inactive_after = \"40d\"\n"), &[ADA]).await;
     world.okta.add(Person::contractor(BEN).last_login_days_ago(33));
     world.stop_bot().await;

@@ -18,7 +18,7 @@ async fn at_eight(policy: &str) -> World {
     world
 }
 
-/// Has the card denied. When that has been told, all that was due at this time has been started.
+/// Has the card denied. When that has been posted, all that was due at this time has been started.
 async fn deny(world: &World, card: &Message) {
     world.card_says(card, "Answer by").await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
@@ -108,7 +108,7 @@ async fn a_day_without_candidates_is_one_quiet_line() {
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
     world.move_to(9, 0);
-    let line = world.message("nobody to suspend. 1 account checked").await;
+    let line = world.message("found no account to suspend. 1 account checked").await;
     assert!(line.actions().is_empty());
     world.stop_bot().await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1);
@@ -125,7 +125,7 @@ async fn a_day_without_candidates_can_be_quieter_still() {
     world.until("the sweep's end", |world| world.audited("sweep_finished") == 1).await;
     // Anyone who asks is answered all the same.
     world.ask_for_sweep().await;
-    world.message("nobody to suspend").await;
+    world.message("found no account to suspend").await;
     world.stop_bot().await;
     assert_eq!((world.slack.messages(C_OPS).len(), world.audited("sweep_finished")), (1, 2));
     world.nothing_else_is_wrong().await;
@@ -135,9 +135,9 @@ async fn a_day_without_candidates_can_be_quieter_still() {
 async fn who_is_already_asked_about_is_not_asked_about_again() {
     let (world, first) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.ask_for_sweep().await;
-    let line = world.message("nobody to suspend").await;
+    let line = world.message("found no account to suspend").await;
     assert!(
-        line.visible_text().contains("1 account already waits for a decision"),
+        line.visible_text().contains("1 account is pending in another request"),
         "{}",
         line.visible_text()
     );
@@ -238,7 +238,7 @@ async fn a_listing_that_breaks_off_or_meets_a_proxy_does_not_cost_the_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trouble_that_stays_is_told_within_the_hour() {
+async fn a_trouble_that_stays_is_reported_within_the_hour() {
     let world = at_eight(PLAIN_POLICY).await;
     world.okta.fail_always("search=", crate::fake::okta::Fault::Status(503, "E0000009"));
     world.start_bot().await;
@@ -258,7 +258,8 @@ fn log_queries(world: &World) -> usize {
     world.okta.calls().iter().filter(|call| call.path == "/api/v1/logs").count()
 }
 
-/// A world at the minute of the slot, in which the log says nothing of ADA and BEN, with or without CY whom it has seen.
+/// A world at the minute of the slot, in which the log says nothing of ADA and BEN, with or without CY that it has
+/// seen.
 async fn without_log(policy: &str, busy: usize, seen: bool) -> World {
     let world = at_eight(policy).await;
     world.add_idle(&[BEN]);
@@ -284,7 +285,7 @@ async fn without_log(policy: &str, busy: usize, seen: bool) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_down_does_not_cost_the_day_whomever_it_leaves_unjudged() {
+async fn a_log_that_is_down_does_not_cost_the_day_whichever_accounts_it_leaves_unjudged() {
     let policy = format!("{PLAIN_POLICY}announce_no_candidates = false\n");
     for (busy, seen) in [(4, false), (0, false), (4, true)] {
         let world = without_log(&policy, busy, seen).await;
@@ -302,7 +303,7 @@ async fn a_log_that_is_down_does_not_cost_the_day_whomever_it_leaves_unjudged() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_nobody_could_judge_is_never_passed_over_in_silence() {
+async fn an_account_that_nobody_could_judge_is_always_reported() {
     for (busy, seen, words) in
         [(4, false, "failed"), (0, false, "could not be judged"), (4, true, "2 accounts could not be judged")]
     {

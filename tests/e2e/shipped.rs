@@ -53,7 +53,7 @@ async fn a_wrong_app_token_ends_the_start_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn socket_mode_off_ends_the_start_with_the_mend() {
+async fn socket_mode_off_ends_the_start_with_the_fix() {
     let world = world_of_one().await;
     world.slack.disable_socket_mode();
     let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
@@ -62,7 +62,7 @@ async fn socket_mode_off_ends_the_start_with_the_mend() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn socket_mode_switched_off_later_ends_it_with_the_mend() {
+async fn socket_mode_switched_off_later_ends_it_with_the_fix() {
     let world = world_of_one().await;
     let process = BotProcess::run(&world).await;
     world.slack.disable_socket_mode();

@@ -250,7 +250,7 @@ async fn a_card_that_slack_refuses_is_replaced_by_its_sentence() {
     assert!(cards[0].visible_text().contains("contractors"), "{}", world.slack.dump());
     let first = serde_json::Value::from(cards[0].versions[0].blocks.clone()).to_string();
     assert!(!first.contains("\"button\""), "what was refused is not tried again: {first}");
-    assert!(world.next_deadline().is_some(), "the request waits for an answer all the same");
+    assert!(world.next_deadline().is_some(), "the request needs a decision all the same");
     world.nothing_else_is_wrong().await;
 }
 
@@ -297,7 +297,7 @@ async fn a_dead_bot_token_ends_the_bot_although_its_socket_lives() {
     }
 }
 
-/// Something about the channel was told to the admin.
+/// Something about the channel was notified to the admin.
 async fn admin_told(world: &World, words: &str) {
     let told = |note: &Message| note.visible_text().contains(words);
     let note = |slack: &FakeSlack| slack.direct_messages(U_ADMIN).into_iter().find(told);
@@ -363,7 +363,7 @@ async fn in_the_new_channel(world: &World, what: &str, is_it: impl Fn(&Message) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_approved_in_a_channel_that_is_gone_is_told_in_the_policys_new_one() {
+async fn what_was_approved_in_a_channel_that_is_gone_is_reported_in_the_policys_new_one() {
     let mut world = world_with_bot().await;
     let card = world.sweep().await;
     world.slack.leave(BOT_USER, C_OPS);

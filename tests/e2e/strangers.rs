@@ -1,9 +1,10 @@
-//! Every control, pressed by everybody who may not: nothing changes, each is told, and each is in the audit trail.
+//! Every control, pressed by everybody who may not: nothing changes, each gets an answer, and each is in the audit
+//! trail.
 //!
 //! Of one person only the first try within an hour has an event of its own (tries.rs), so each waits for the next hour.
 //!
 //! Who may not: a guest, somebody of another company, somebody deactivated, another bot, a member without a role, an
-//! approver who has left the channel, and an approver of whom Slack can't say who they are. Dialogs and buttons that only
+//! approver who has left the channel, and an approver that Slack can't identify. Dialogs and buttons that only
 //! others were shown are forged.
 
 use std::collections::BTreeMap;
@@ -300,7 +301,7 @@ async fn with_the_controls_of_the_dialog() {
     world.nothing_else_is_wrong().await;
 }
 
-/// A card about these contractors, and one of another policy about one person, whom only the admin may see and suspend.
+/// A card about these contractors, and one of another policy about one person that only the admin may see and suspend.
 async fn of_two_policies(logins: &[&str]) -> (World, Message, Message) {
     let staffing = format!(
         "{PLAIN_POLICY}{STRICT}{LONG}max_candidates = 100\n[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\

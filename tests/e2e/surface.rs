@@ -157,7 +157,7 @@ async fn a_file_reaches_the_one_who_asked_and_a_picture_is_shown_with_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_went_wrong_with_a_file_is_told_apart() {
+async fn what_went_wrong_with_a_file_is_distinguished() {
     let surface = Surface::start().await;
     let file =
         |bytes: &[u8]| Upload { name: "x".into(), title: "x".into(), alt: None, bytes: bytes.to_vec() };

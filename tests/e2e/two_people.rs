@@ -35,7 +35,7 @@ async fn the_first_approval_waits_on_the_card_and_the_second_person_carries_it_o
     click(&world, U_APPROVER, &card, "suspend").await;
     let waiting = world.card_says(&card, "A second person must approve too").await;
     assert!(waiting.visible_text().contains("Approved first by"), "{}", waiting.visible_text());
-    assert_answer(&world, U_VIEWER, "pending", &["waits for a second approval"]).await;
+    assert_answer(&world, U_VIEWER, "pending", &["needs a second approval"]).await;
     // The row is all that there is of it, and it outlives the process.
     world.kill_bot().await;
     world.start_bot().await;
@@ -90,7 +90,7 @@ async fn nothing_in_common_is_nobody_and_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_is_taken_back_by_whoever_gave_it_and_a_denial_takes_one() {
+async fn an_approval_is_taken_back_by_the_person_who_gave_it_and_a_denial_takes_one() {
     let (world, card) = asking_two().await;
     click(&world, U_APPROVER, &card, "suspend").await;
     world.card_says(&card, "Approved first by").await;
@@ -155,7 +155,7 @@ async fn a_rule_that_comes_after_the_card_counts_and_one_that_goes_still_does() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_approval_and_silence_suspend_nobody() {
+async fn one_approval_without_a_second_suspends_nobody() {
     let (world, card) = asking_two().await;
     click(&world, U_APPROVER, &card, "suspend").await;
     world.card_says(&card, "Approved first by").await;
@@ -166,7 +166,7 @@ async fn one_approval_and_silence_suspend_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_the_first_person_keeps_until_a_day_is_exempt_at_once() {
+async fn an_account_that_the_first_person_keeps_until_a_day_is_exempt_at_once() {
     let (world, card) = asking_two().await;
     click(&world, U_APPROVER, &card, "choose").await;
     world.slack.wait_view(U_APPROVER, "the choice", |view| view.visible_text().contains(CAT)).await;
@@ -185,7 +185,7 @@ async fn whom_the_first_person_keeps_until_a_day_is_exempt_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_a_screen_showed_as_kept_is_kept_whatever_the_first_person_does_meanwhile() {
+async fn an_account_that_a_screen_showed_as_kept_is_kept_whatever_the_first_person_does_meanwhile() {
     let (world, card) = asking_two().await;
     review_keeping(&world, U_APPROVER, &card, &[0]).await;
     let shown = world.card_says(&card, "2 accounts selected").await;

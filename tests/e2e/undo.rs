@@ -32,7 +32,7 @@ async fn submit(world: &World, user: &str, reason: &str) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_given_back_from_its_row() {
+async fn an_account_is_restored_from_its_row() {
     let (world, card) = finished(PLAIN_POLICY).await;
     choose(&world, U_APPROVER2, &card, "give_back", 0).await;
     says(&world, U_APPROVER2, "leaves the account alone until").await;
@@ -98,7 +98,7 @@ async fn the_offer_ends_with_its_time_also_while_nothing_runs() {
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "back").await.sees else { panic!("too late") };
     assert!(errors["reason"].contains("/inactive-contractors restore"), "{errors:?}");
     choose_stale(&world, U_APPROVER, &card, "give_back", 1).await;
-    world.told(U_APPROVER, "The card no longer restores access").await;
+    world.told(U_APPROVER, "This card can no longer restore access").await;
     assert_eq!(world.audited("restore_asked"), 0);
     world.nothing_else_is_wrong().await;
 }

@@ -35,7 +35,7 @@ async fn sweep_from_elsewhere(world: &World, user: &str, policy: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_card_that_can_not_be_posted_is_unhealthy_at_once_and_told_to_the_members_of_groups() {
+async fn a_card_that_can_not_be_posted_is_unhealthy_at_once_and_reported_to_the_members_of_groups() {
     let (url, calls) = line().await;
     let staffing = format!(
         "{UNSCHEDULED_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n\

@@ -439,7 +439,7 @@ fn systemd(world: &World) -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn systemd_is_told_what_it_wants_to_know() {
+async fn systemd_gets_each_notification_that_it_waits_for() {
     let world = World::new(UNSCHEDULED_POLICY).await;
     let (path, said) = systemd(&world);
     let process =

@@ -248,7 +248,7 @@ async fn sockets_break_in_every_way() {
 }
 
 #[tokio::test]
-async fn the_eleventh_socket_is_turned_away() {
+async fn the_eleventh_socket_is_rejected() {
     let bot = Bot::start().await;
     let mut sockets = Vec::new();
     for _ in 0..10 {

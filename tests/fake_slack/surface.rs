@@ -9,7 +9,7 @@ use super::{Bot, button, modal, next, take};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
 
 impl Bot {
-    /// Announces a file and sends these bytes; the status says what became of them.
+    /// Announces a file and sends these bytes; the status is the result.
     async fn send_file(&self, announce: Value, bytes: &[u8]) -> (String, u16) {
         let place = self.call("files.getUploadURLExternal", announce).await;
         let parsed: SlackApiFilesGetUploadUrlExternalResponse = serde_json::from_value(place).unwrap();

@@ -55,7 +55,7 @@ async fn main() {
     for part in ["person00042@ext.example", "son1999", "no such person"] {
         let began = Instant::now();
         let accounts = store.audited_accounts(part, None).await.expect("it can be asked").len();
-        println!("whom {part:?} names{:>44} found {:>8.2} ms", accounts, ms(began.elapsed()));
+        println!("person {part:?} names{:>44} found {:>8.2} ms", accounts, ms(began.elapsed()));
     }
     let began = Instant::now();
     let verified = store.verify().await.expect("it can be read");

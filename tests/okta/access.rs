@@ -107,13 +107,13 @@ async fn a_token_is_fetched_once_for_all_and_again_when_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_app_is_told_what_to_mend() {
+async fn a_refused_app_is_reported_with_the_fix() {
     let world = app_world(EC).await;
     let id = world.add("a@corp.example");
-    for (code, mend) in [("invalid_client", "client id"), ("invalid_scope", "scope")] {
+    for (code, fix) in [("invalid_client", "client id"), ("invalid_scope", "scope")] {
         world.fake.fail_next("POST token", Fault::Status(400, code));
         let error = world.okta.read(&id).await.unwrap_err();
-        assert!(matches!(&error, IdentityError::Denied(why) if why.contains(mend)), "{error}");
+        assert!(matches!(&error, IdentityError::Denied(why) if why.contains(fix)), "{error}");
     }
     world.fake.fail_always("GET", Fault::Status(401, "E0000011"));
     assert!(matches!(world.okta.read(&id).await, Err(IdentityError::Denied(_))));

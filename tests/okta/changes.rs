@@ -63,7 +63,7 @@ async fn a_missing_right_to_unsuspend_is_named() {
 }
 
 #[tokio::test]
-async fn our_own_changes_an_admins_and_an_imports_are_told_apart() {
+async fn our_own_changes_an_admins_and_an_imports_are_distinguished() {
     let (world, id) = suspended().await;
     let by_us = changed(&world, &id).await;
     assert_eq!((by_us.what.as_str(), by_us.by), ("user.lifecycle.suspend", Changer::Us));

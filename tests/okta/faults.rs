@@ -62,7 +62,7 @@ async fn a_suspension_whose_answer_is_lost_is_transient_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_suspension_that_was_turned_away_unseen_is_left_to_whoever_looks_again_first() {
+async fn a_suspension_that_was_rejected_unseen_is_left_to_the_first_one_that_looks_again() {
     for fault in [Fault::RateLimited { reset_in_s: 30 }, Fault::Concurrency, Fault::Status(503, "E0000010")] {
         let (world, result) = suspend_with(fault.clone()).await;
         assert!(matches!(result, Err(IdentityError::RateLimited { .. })), "{fault:?}: {result:?}");
@@ -71,7 +71,7 @@ async fn a_suspension_that_was_turned_away_unseen_is_left_to_whoever_looks_again
 }
 
 #[tokio::test]
-async fn whoever_is_about_to_change_something_waits_for_the_reset_first() {
+async fn a_caller_that_is_about_to_change_something_waits_for_the_reset_first() {
     let (world, result) = suspend_with(Fault::RateLimited { reset_in_s: 30 }).await;
     assert!(result.is_err());
     let (turn, waited) = world.hurry(world.okta.turn_to_change()).await;
@@ -243,7 +243,7 @@ async fn reads_end_after_a_bounded_number_of_attempts() {
 }
 
 #[tokio::test]
-async fn refusals_are_not_retried_and_say_how_to_mend_them() {
+async fn refusals_are_not_retried_and_say_how_to_fix_them() {
     let world = world().await;
     let id = world.add(LOGIN);
     world.fake.deny("lifecycle/suspend");

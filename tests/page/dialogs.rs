@@ -101,7 +101,7 @@ async fn a_search_acts_on_enter_and_knows_when_it_is_emptied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
+async fn dialogs_are_stacked_and_closing_one_shows_the_one_below() {
     story(async |page, sandbox| {
         open(page, sandbox, review("Suspend 2", 0)).await;
         page.focus(".modal [data-action-id=reason]").await;

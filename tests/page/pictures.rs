@@ -182,7 +182,7 @@ async fn pictures_of_a_report() {
             world.until("the sweep of that day", |world| world.next_deadline().is_none()).await;
         }
         page.say("/inactive-contractors report").await;
-        page.see_words("#messages li.ephemeral:last-child", "The picture follows").await;
+        page.see_words("#messages li.ephemeral:last-child", "I am sending you the picture").await;
         page.input("#place-messages").await;
         page.see("#messages img").await;
         calm(page).await;

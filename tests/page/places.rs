@@ -142,9 +142,9 @@ async fn the_clock_jumps_to_the_reminders_of_a_request_that_nobody_answers() {
     story(async |page, _| {
         super::swept(page).await;
         page.input("#clock-next-reminder").await;
-        page.see_words("#messages li.message", "is still open: it waits for an answer").await;
+        page.see_words("#messages li.message", "Reminder: ").await;
         page.input("#clock-next-reminder").await;
-        page.see_words("#messages li.message", "has not been decided by its approvers").await;
+        page.see_words("#messages li.message", "The approvers have not decided yet").await;
         page.input("#clock-past-deadline").await;
         page.input("#messages [data-action-id=ask_again]").await;
         page.see_words("#messages li.message", "took its place").await;

@@ -21,7 +21,7 @@ pub async fn search(page: &Browser, words: &str) {
     page.see_words(".modal", "of 12 match").await;
 }
 
-/// Keeps the one whom the search found, until this day.
+/// Keeps the one that the search found, until this day.
 pub async fn keep(page: &Browser, login: &str, day: &str, reason: &str) {
     ask_to_keep(page, login).await;
     page.choose(".modal [data-action-id=until]", day).await;

@@ -73,7 +73,7 @@ fn what_slack_would_obey_or_refuse_is_seen() {
     }
 }
 
-/// People of whom everything is somebody else's text.
+/// People whose every attribute is somebody else's text.
 fn hostile() -> impl Strategy<Value = (Request, Vec<Candidate>)> {
     let (states, ends) = (every_candidate_state(), every_request_state());
     let words = prop::collection::vec(nasty(), 5);

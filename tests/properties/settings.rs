@@ -25,7 +25,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_by_its_places() {
+fn a_wrong_configuration_is_reported_by_its_places() {
     let keys: Vec<String> = inactive_contractors::config::Config::keys()
         .into_iter()
         .map(|key| key.name.to_owned())
@@ -48,7 +48,7 @@ fn a_wrong_configuration_is_told_by_its_places() {
 }
 
 #[test]
-fn a_key_alone_with_any_value_is_right_or_told() {
+fn a_key_alone_with_any_value_is_right_or_reported() {
     let keys: Vec<(String, String)> = inactive_contractors::config::Config::keys()
         .into_iter()
         .map(|key| (key.section.to_owned(), key.name.to_owned()))
@@ -128,7 +128,7 @@ fn holidays_are_read_as_they_were_written() {
 }
 
 #[test]
-fn a_damaged_file_of_holidays_is_told_by_its_lines() {
+fn a_damaged_file_of_holidays_is_reported_by_its_lines() {
     let line = prop::sample::select(vec![
         "BEGIN:VCALENDAR",
         "END:VCALENDAR",

@@ -71,7 +71,7 @@ impl Sandbox {
             okta: *self.world.okta.changes().borrow(),
             own: *self.own.borrow(),
             audit: self.last_audit_event(),
-            // A bot can also end by itself, which tells nobody.
+            // A bot can also end by itself, which notifies nobody.
             runs: self.world.bot_runs(),
         }
     }
@@ -107,7 +107,7 @@ impl Sandbox {
             (self.world.slack.changed(), self.world.okta.changes(), self.own.subscribe());
         let mut disk = tokio::time::interval(std::time::Duration::from_millis(250));
         while self.revision() == known {
-            // The audit trail is on the disk and tells nobody, so it is looked at now and then.
+            // The audit trail is on the disk and notifies nobody, so it is looked at now and then.
             tokio::select! {
                 _ = slack.changed() => {}
                 _ = okta.changed() => {}

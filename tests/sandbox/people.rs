@@ -1,4 +1,4 @@
-//! The people whom somebody at the page can be, with what they are to the policy.
+//! The people that the page can act as, with their role in the policy.
 
 use fake::okta::FakeOkta;
 use fake::slack::{
@@ -30,10 +30,10 @@ pub const PEOPLE: [(&str, &str); 10] = [
 
 const MANAGER: &str = "grace.berg@corp.example";
 
-/// Contractors whom nobody finds in Slack.
+/// Contractors that are not found in Slack.
 const NOT_IN_SLACK: [&str; 2] = ["broadcast@ext.example", "bold.ticks@ext.example"];
 
-/// Gives the contractors of the org, and the managers whom it names, accounts in the workspace that nobody at the page
+/// Gives the contractors of the org, and the managers that it names, accounts in the workspace that nobody at the page
 /// can be: the bot asks them too.
 pub fn join_everybody(slack: &FakeSlack, okta: &FakeOkta) {
     let people = okta.people();

@@ -24,17 +24,17 @@ fn exemption_ends(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
     open.filter_map(announced).collect()
 }
 
-/// When people are reminded of requests that nobody has answered, and somebody else is told.
+/// When people are reminded of requests that nobody has answered, and somebody else is notified.
 fn unanswered(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
     let requests = sandbox.world.inspect().and_then(|file| file.requests().ok()).unwrap_or_default();
     let policies = sandbox.world.config().policies;
     let moments = |request: &RequestRecord| {
-        let silence = policies.iter().find(|one| *one.name == request.policy).map(|policy| &policy.silence);
-        let (Some(silence), Some(deadline)) = (silence, request.deadline) else { return Vec::new() };
-        silence
+        let reminders = policies.iter().find(|one| *one.name == request.policy).map(|policy| &policy.silence);
+        let (Some(reminders), Some(deadline)) = (reminders, request.deadline) else { return Vec::new() };
+        reminders
             .remind_before
             .iter()
-            .chain(&silence.escalate_before)
+            .chain(&reminders.escalate_before)
             .map(|before| deadline - *before)
             .collect()
     };

@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// What became of an account is what the trail and the org say.
+    /// The outcome of an account is what the trail and the org say.
     fn check_outcome(&self, one: &Listed) {
         let of = |effect: &&crate::okta::Effect| {
             effect.request == Some(one.request) && effect.account == one.account

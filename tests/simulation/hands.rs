@@ -35,7 +35,7 @@ impl World {
     /// Sends something new.
     fn send(&mut self, user: &'static str, what: What, deed: Option<Wish>) {
         self.number += 1;
-        // No two deeds at one moment: by their time they are told apart.
+        // No two deeds at one moment: by their time they are distinguished.
         self.fate.advance(chrono::Duration::milliseconds(1));
         let key = format!("envelope-{:04}", self.number);
         self.slack.clicked(user, &key);

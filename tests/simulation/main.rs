@@ -49,7 +49,7 @@ const RUNS: u64 = 200;
 const FOUND: [u64; 3] = [300, 2412, 221];
 /// Steps of one seed.
 const STEPS: u64 = 32;
-/// Failing seeds that are told in full.
+/// Failing seeds that are printed in full.
 const TOLD_MAX: usize = 2;
 
 thread_local! {

@@ -314,7 +314,7 @@ impl Okta {
             return Err(IdentityError::Refused("not suspended".into()));
         }
         self.fate.count("restorations");
-        self.fate.trace(&format!("Okta: {} is given back", person.login));
+        self.fate.trace(&format!("Okta: {} is restored", person.login));
         self.change(account, |person, now| {
             person.status = AccountStatus::Active;
             person.status_changed = now;
@@ -324,7 +324,7 @@ impl Okta {
     }
 }
 
-/// A change as the log tells it.
+/// A change as the log has it.
 pub fn changed(at: DateTime<Utc>, what: &str, by: Changer) -> StatusChange {
     StatusChange { at, what: what.to_owned(), by }
 }

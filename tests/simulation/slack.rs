@@ -411,7 +411,7 @@ impl Chat for Slack {
                 lost()
             }
         };
-        let how = answer.as_ref().map_or("in vain", |()| "done");
+        let how = answer.as_ref().map_or("without success", |()| "done");
         self.fate.trace(&format!("Slack: an update {how}: {:?}", card.summary.to_plain()));
         self.fate.place("after an update").await;
         answer

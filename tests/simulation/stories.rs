@@ -69,7 +69,7 @@ fn who_signed_in_while_the_machine_slept_right_before_the_call_is_left_alone() {
 }
 
 #[test]
-fn an_approval_that_grew_old_while_the_machine_slept_right_before_the_call_is_not_carried_out() {
+fn an_approval_that_grew_old_while_the_machine_slept_right_before_the_call_is_not_executed() {
     let mut world = about_to_suspend();
     world.fate.advance(Duration::hours(25));
     goes_on(&mut world);
@@ -78,7 +78,7 @@ fn an_approval_that_grew_old_while_the_machine_slept_right_before_the_call_is_no
 }
 
 #[test]
-fn an_approval_whose_time_ends_between_the_look_and_the_call_is_not_carried_out() {
+fn an_approval_whose_time_ends_between_the_look_and_the_call_is_not_executed() {
     let mut world = approved(Terms { carry_out_hours: 1, ..Terms::plain() }, Weather::LockedOut);
     world.works_for(3_000);
     world.fate.advance(Duration::minutes(57));

@@ -191,7 +191,7 @@ async fn after_a_rate_limit_questions_wait_and_decisions_do_not() {
 }
 
 #[tokio::test]
-async fn outsiders_are_told_from_people() {
+async fn outsiders_are_distinguished_from_members() {
     let wire = Wire::start().await;
     let slack = slack(&wire).await;
     let user = |extra: Value| {
@@ -247,7 +247,7 @@ async fn members_are_read_to_the_last_page() {
 }
 
 #[tokio::test]
-async fn the_check_names_what_is_missing_and_how_to_mend_it() {
+async fn the_check_names_what_is_missing_and_how_to_fix_it() {
     let wire = Wire::start().await;
     let slack = hasty(&wire).await;
     wire.error("apps.connections.open", "not_allowed_token_type");
@@ -266,7 +266,7 @@ async fn the_check_names_what_is_missing_and_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_told_at_once() {
+async fn a_wrong_token_is_reported_at_once() {
     let wire = Wire::start().await;
     wire.error("auth.test", "invalid_auth");
     let error = Slack::connect_with(settings(&wire), timing(), Clock::system()).await.unwrap_err();

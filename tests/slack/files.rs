@@ -137,7 +137,7 @@ async fn a_picture_that_is_not_ready_refuses_the_content_and_a_later_try_passes(
 }
 
 #[tokio::test]
-async fn what_is_refused_about_a_person_or_a_page_is_told_apart() {
+async fn what_is_refused_about_a_person_or_a_page_is_distinguished() {
     let mut wire = Wire::start().await;
     let slack = hasty(&wire).await;
     let direct = json!({ "ok": true, "no_op": true, "already_open": true, "channel": { "id": "D7" } });

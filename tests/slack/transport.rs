@@ -246,7 +246,7 @@ async fn tokens_of_two_apps_end_it_and_one_app_does_not() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_counted_acknowledged_and_told() {
+async fn what_cannot_be_read_is_counted_acknowledged_and_reported() {
     let mut bot = Running::start().await;
     let mut peer = bot.wire.peer().await;
     let strange = json!({ "type": "hologram", "user": { "id": "U9" }, "channel": { "id": "C9" } });
@@ -316,7 +316,7 @@ async fn a_click_is_acknowledged_before_its_dialog_is_prepared_and_opens_it_by_i
 }
 
 #[tokio::test]
-async fn a_dialog_that_can_not_be_opened_is_told_to_the_person() {
+async fn a_dialog_that_can_not_be_opened_is_reported_to_the_person() {
     let mut bot = Running::bounded(Wire::start().await, Timing { call: BRIEF, ..timing() }).await;
     let peer = bot.wire.peer().await;
     for (number, refusal) in ["expired_trigger_id", "push_limit_reached", "no answer"].into_iter().enumerate()

@@ -86,7 +86,7 @@ async fn nothing_is_removed_that_was_not_recorded_as_archived() {
 }
 
 #[tokio::test]
-async fn whoever_goes_around_the_schema_is_found() {
+async fn a_value_that_goes_around_the_schema_is_found() {
     for (sql, broken_at) in [
         // More is gone than the trail says.
         ("DELETE FROM audit_event WHERE seq = 4", 4),
@@ -137,7 +137,7 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
     let later = at(0) + Duration::days(100);
     approved(&store, 0, &["kim"]).await;
     ten_days(&store).await;
-    // The request is still to be carried out, and its sweep is the first that the trail tells of.
+    // The request is still to be executed, and its sweep is the first that the trail has.
     assert_eq!(store.archivable(later, 1000).await.unwrap(), []);
 
     let bench = Bench::new();

@@ -115,7 +115,7 @@ async fn a_clock_that_was_ahead_ends_no_exemption_and_undoes_nobodys_word() {
 }
 
 #[tokio::test]
-async fn coming_ends_are_one_batch_that_is_told_once() {
+async fn coming_ends_are_one_batch_that_is_reported_once() {
     let (_bench, store) = with_policy().await;
     let first = grant(&store, "k1", wish("kim", 0, 600)).await;
     grant(&store, "k2", wish("lee", 0, 610)).await;
@@ -202,7 +202,7 @@ async fn one_restoration_at_a_time_and_once_per_input() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_is_known_by_the_request_that_it_was_suspended_for() {
+async fn what_is_restored_is_known_by_the_request_that_it_was_suspended_for() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;

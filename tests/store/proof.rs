@@ -39,7 +39,7 @@ async fn fail(store: &Store, request: RequestId, position: u32) {
     store.step_candidate(request, position, give_up, at(31)).await.unwrap();
 }
 
-/// A request whose one account failed, carried out and told.
+/// A request whose one account failed, executed and reported.
 async fn failed(store: &Store) -> RequestId {
     let request = approved(store, 0, &["kim"]).await;
     fail(store, request, 0).await;

@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 #[tokio::test]
-async fn an_approval_is_carried_out_to_its_end() {
+async fn an_approval_is_executed_to_its_end() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
@@ -92,7 +92,7 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
 }
 
 #[tokio::test]
-async fn a_request_stays_live_until_its_last_version_is_told() {
+async fn a_request_stays_live_until_its_last_version_is_posted() {
     let bench = Bench::new();
     let store = bench.open();
     let request = posted(&store, 0, &["kim"]).await;
@@ -105,7 +105,7 @@ async fn a_request_stays_live_until_its_last_version_is_told() {
 }
 
 #[tokio::test]
-async fn a_stop_and_its_end_are_told_on_the_cards_of_what_waits() {
+async fn a_pause_and_its_end_are_shown_on_the_cards_of_open_requests() {
     let bench = Bench::new();
     let store = bench.open();
     let open = posted(&store, 0, &["kim"]).await;

@@ -64,7 +64,7 @@ async fn a_decision_and_its_exemptions_are_one_write() {
 }
 
 #[tokio::test]
-async fn of_two_people_who_keep_the_same_account_one_is_told() {
+async fn of_two_people_who_keep_the_same_account_the_second_gets_an_answer() {
     let bench = Bench::new();
     let store = bench.open();
     let request = posted(&store, 0, &["ada", "ben"]).await;

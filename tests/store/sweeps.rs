@@ -175,7 +175,7 @@ async fn held_refused_and_previewed_sweeps_say_so() {
 }
 
 #[tokio::test]
-async fn a_failed_sweep_is_told_once() {
+async fn a_failed_sweep_is_reported_once() {
     let bench = Bench::new();
     let store = bench.open();
     let by = person("ann");

@@ -1,4 +1,4 @@
-//! Watches as rows: from the confirmation on, one look per due moment, one batch per round, told once.
+//! Watches as rows: from the confirmation on, one look per due moment, one batch per round, reported once.
 
 use chrono::Duration;
 use inactive_contractors::domain::account::{AccountStatus, Changer, Reading, StatusChange};
@@ -78,7 +78,7 @@ async fn a_suspension_is_due_an_hour_later_and_then_at_each_sweep() {
 }
 
 #[tokio::test]
-async fn what_is_found_in_one_round_is_one_batch_and_is_told_once() {
+async fn what_is_found_in_one_round_is_one_batch_and_is_reported_once() {
     let (_bench, store) = opened();
     suspended(&store, 0, &["kim", "lee", "max"]).await;
     let seen = vec![(1, still()), (2, back(import())), (3, back(Changer::Unknown))];
@@ -141,7 +141,7 @@ async fn who_could_not_be_looked_at_stays_due_and_later_each_time() {
 }
 
 #[tokio::test]
-async fn a_watch_is_over_after_its_time_and_when_its_account_is_suspended_anew() {
+async fn a_watch_is_over_after_its_time_and_when_its_account_is_suspended_again() {
     let (_bench, store) = opened();
     suspended(&store, 0, &["kim"]).await;
     suspended(&store, 1, &["kim", "lee"]).await;

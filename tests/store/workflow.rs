@@ -1,5 +1,5 @@
 //! What people want of a request after its first answer, or after none: retries, two approvals, asking again, and what
-//! is told while nobody answers. Each lasts across a restart.
+//! is sent while nobody answers. Each lasts across a restart.
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::Attempt;
@@ -23,7 +23,7 @@ async fn failed(store: &Store, day: i64, names: &[&str]) -> RequestId {
     request
 }
 
-/// The same, of which the channel has not been told yet; its version.
+/// The same, of which the channel has not been notified yet; its version.
 async fn ended(store: &Store, day: i64, names: &[&str]) -> (RequestId, i64) {
     let request = approved(store, day, names).await;
     for position in 0..u32::try_from(names.len()).unwrap() {
@@ -72,7 +72,7 @@ async fn a_retry_takes_the_free_accounts_and_outlasts_a_restart() {
 }
 
 #[tokio::test]
-async fn nothing_is_tried_again_before_all_is_told() {
+async fn nothing_is_retried_before_all_is_posted() {
     let bench = Bench::new();
     let store = bench.open();
     let (request, version) = ended(&store, 0, &["kim"]).await;
@@ -84,7 +84,7 @@ async fn nothing_is_tried_again_before_all_is_told() {
 }
 
 #[tokio::test]
-async fn what_was_carried_out_lately_is_found_by_when_it_ended() {
+async fn what_was_executed_lately_is_found_by_when_it_ended() {
     let bench = Bench::new();
     let store = bench.open();
     posted(&store, 0, &["kim"]).await;
@@ -137,7 +137,7 @@ async fn sweep_again(store: &Store, request: RequestId, who: &str) -> SweepId {
 }
 
 #[tokio::test]
-async fn whoever_asks_again_first_does_and_the_old_request_knows_what_came_of_it() {
+async fn the_first_person_who_asks_again_does_and_the_old_request_has_the_result() {
     let bench = Bench::new();
     let store = bench.open();
     let old = posted(&store, 0, &["kim"]).await;
@@ -172,7 +172,7 @@ async fn whoever_asks_again_first_does_and_the_old_request_knows_what_came_of_it
 }
 
 #[tokio::test]
-async fn what_is_told_of_silence_is_told_once_and_not_after_a_decision() {
+async fn a_reminder_is_sent_once_and_not_after_a_decision() {
     let bench = Bench::new();
     let store = bench.open();
     let request = posted(&store, 0, &["kim"]).await;

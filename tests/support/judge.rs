@@ -273,7 +273,7 @@ const NO_EFFECT: [&str; 10] = [
     "would be refused",
 ];
 
-/// What became of an acknowledged input.
+/// The result of an acknowledged input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Became {
     /// Nothing says what, which must never be.

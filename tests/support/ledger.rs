@@ -241,7 +241,7 @@ impl Ledger {
             .collect()
     }
 
-    /// What became of an input: `None` if it isn't recorded, an empty text if it isn't settled.
+    /// The result of an input: `None` if it isn't recorded, an empty text if it isn't settled.
     pub fn outcome(&self, key: &str) -> Option<String> {
         let receipt = self.all(Inspection::receipts).into_iter().find(|receipt| receipt.key == key);
         Some(receipt?.outcome.unwrap_or_default())

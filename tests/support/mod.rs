@@ -464,7 +464,7 @@ impl World {
         number.map_or(-1, |number| i64::try_from(number).expect("few rows"))
     }
 
-    /// Whether the channel has been told all of this request, as it is on the disk.
+    /// Whether everything has been posted to the channel of this request, as it is on the disk.
     pub fn all_told(&self, request: RequestId) -> bool {
         self.count(Inspection::requests, |row| row.id == request && row.told) == 1
     }

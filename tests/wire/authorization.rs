@@ -131,7 +131,7 @@ fn behind(
             in_time && verbs.contains(&"retry") && sent.payload["text"].as_str().is_some_and(is_it)
         })
     };
-    // Which of several it took is the bot's matter: whoever was left ticked in one of them was wanted.
+    // Which of several it took is the bot's matter: anyone who was left ticked in one of them was wanted.
     let ticked = deeds.iter().filter(is_it).map(|deed| deed.ticked.clone());
     let wanted = ticked.reduce(|all, more| Some(all?.union(&more?).copied().collect()));
     wanted.or_else(|| typed().then_some(None)).map(done)

@@ -1,4 +1,4 @@
-//! What people really did, read from the envelopes that Slack sent: who, when, to which request, about whom.
+//! What people really did, read from the envelopes that Slack sent: who, when, to which request, about which account.
 
 use std::collections::BTreeSet;
 

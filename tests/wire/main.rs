@@ -43,7 +43,7 @@ use support::judge::Kind;
 const RUNS: u64 = 12;
 /// Worlds that are played side by side: most of their time is waiting.
 const AT_ONCE: usize = 8;
-/// Failing seeds that are told in full.
+/// Failing seeds that are printed in full.
 const TOLD_MAX: usize = 2;
 
 #[expect(clippy::disallowed_methods, reason = "how tests are run is no setting of the bot")]

@@ -25,7 +25,7 @@ pub const APPROVERS_OWN: &str = "bob@example.com";
 pub const ADMINISTRATOR: &str = "root@ext.example";
 /// How long the end of a round waits for dialogs before it takes them from people.
 const LAST_HANDS: StdDuration = StdDuration::from_millis(250);
-/// So often the calm is looked at before it is taken for a standstill, and how often the clock is moved meanwhile.
+/// So often the calm is looked at before it counts as blocked, and how often the clock is moved meanwhile.
 const LOOKS_MAX: usize = 1500;
 const LOOKS_PER_MOVE: usize = 12;
 
@@ -56,7 +56,7 @@ impl Notes {
         self.with(|notes| notes.1.push(line.into()));
     }
 
-    /// The same thing is told once.
+    /// The same thing is reported once.
     pub fn wrong(&self, kind: Kind, why: impl Into<String>) {
         let why = why.into();
         self.with(|(_, trace, wrong)| {

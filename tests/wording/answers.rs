@@ -96,7 +96,7 @@ async fn every_refusal_is_a_sentence() {
 #[tokio::test]
 async fn every_other_note_is_a_sentence() {
     let mut desk = Desk::open().await;
-    let whom = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
+    let shown = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
     let texts = vec![
         refusals::denied(&Denied::Outsider(alice(), "this account is a guest".into())),
         refusals::denied(&Denied::CantTell(EVIL.into())),
@@ -110,9 +110,9 @@ async fn every_other_note_is_a_sentence() {
         refusals::dialog_out_of_date(),
         refusals::dialog_changed(),
         refusals::undo_is_over("kim@contractors.example"),
-        refusals::undone_already(whom(), &alice(), true),
-        refusals::undone_already(whom(), &alice(), false),
-        refusals::nothing_to_undo(whom()),
+        refusals::undone_already(shown(), &alice(), true),
+        refusals::undone_already(shown(), &alice(), false),
+        refusals::nothing_to_undo(shown()),
         refusals::account_gone(TERMS),
         refusals::cant_look_up(TERMS),
         refusals::ask_again(),
@@ -138,7 +138,7 @@ async fn every_other_note_is_a_sentence() {
         .collect();
     notes(&mut desk, "not_restored", texts).await;
     desk.message_is("database_lost", &notices::database_lost()).await;
-    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
+    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  The account")).await;
     desk.close();
 }
 
@@ -219,7 +219,7 @@ async fn sweeps_that_ask_nothing_say_why() {
 }
 
 #[tokio::test]
-async fn exemptions_and_restorations_are_told() {
+async fn exemptions_and_restorations_are_sentences() {
     let mut desk = Desk::open().await;
     let mut cards = vec![
         exemptions::exempted(&granted(1, EVIL), Some(RequestId(7)), at(0)),
@@ -287,7 +287,7 @@ async fn questions_are_answered() {
         live: false,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
         paused: None,
-        backlog: Some("2 of these accounts have been pending for up to 9 sweeps.".into()),
+        backlog: Some("2 accounts have been pending for up to 9 sweeps.".into()),
         open: open.clone(),
     };
     let health = answers::Health {

@@ -285,7 +285,7 @@ fn trail() -> Vec<AuditEvent> {
         .intend(RequestId(1), 4)
         .add(Action::Restored, None, Some(0), json!({ "confirmation": "by_call" }))
         .add(Action::DriftFound, None, Some(2), json!({ "status": "ACTIVE" }))
-        // Of nobody whom we suspended.
+        // Of nobody that we suspended.
         .add(Action::DriftFound, None, Some(1), json!({ "status": "ACTIVE" }))
         .decide(ben(), Action::WentLive, RequestId(4), json!({ "rule": rule() }))
         .decide(ann(), Action::Denied, RequestId(9), json!({ "reason": EVIL, "seconds_to_decide": 30 }))

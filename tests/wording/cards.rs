@@ -186,7 +186,7 @@ fn restorations(of: &[Candidate]) -> Vec<Restoration> {
 }
 
 #[tokio::test]
-async fn a_card_while_and_after_it_is_carried_out() {
+async fn a_card_while_and_after_it_is_executed() {
     let mut desk = Desk::open().await;
     let mut candidates = carried_out();
     let completed = RequestState::Completed {
@@ -214,7 +214,7 @@ async fn a_card_while_and_after_it_is_carried_out() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_request_is_told() {
+async fn the_end_of_a_request_is_reported() {
     let mut desk = Desk::open().await;
     let candidates = carried_out();
     let mut said = String::new();

@@ -17,7 +17,7 @@ use crate::fake::gate::Gate;
 use crate::fake::slack::{C_OPS, FakeSlack, U_APPROVER};
 use crate::plain::{plain, view_in_words};
 
-/// Opens this dialog for whoever presses something.
+/// Opens this dialog for anyone who presses something.
 #[derive(Default)]
 struct Opens(Mutex<Option<Modal>>);
 
@@ -130,8 +130,8 @@ pub fn compare(name: &str, said: &str) {
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wording/said").join(format!("{name}.txt"));
     #[expect(clippy::disallowed_methods, reason = "a switch of this test, not of the bot")]
-    let anew = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
-    if anew {
+    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
+    if update {
         std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder can be made");
         return std::fs::write(&path, said).expect("the file can be written");
     }

@@ -148,7 +148,7 @@ fn a_review_is_turned_to_the_pages_that_there_are() {
 }
 
 #[test]
-fn whom_the_first_approver_left_out_is_said_to_be_until_something_else_became_of_them() {
+fn an_account_that_the_first_approver_left_out_is_marked_until_it_has_another_outcome() {
     let mut candidates = crowd(2);
     candidates[1].state = CandidateState::Kept { by: alice(), until: None };
     let draft = Draft::fresh(&candidates, |_| false, [0, 1].into());

@@ -46,7 +46,7 @@ fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
 }
 
 #[tokio::test]
-async fn one_account_is_one_sentence_whoever_brought_it_back() {
+async fn one_account_is_one_sentence_no_matter_who_restored_it() {
     let mut desk = Desk::open().await;
     let cards = BTreeMap::from([(RequestId(7), somewhere())]);
     let mut said = Vec::new();
@@ -81,7 +81,7 @@ async fn many_are_one_message_and_their_thread_names_all() {
 fn the_message_in_the_channel_names_twenty_and_counts_the_others() {
     let told = |count| {
         let card = in_channel(&policy(), &drifted(count, &import()), &BTreeMap::new(), TERMS);
-        (card.blocks.len(), format!("{:?}", card.blocks).contains("… and 1 account more"))
+        (card.blocks.len(), format!("{:?}", card.blocks).contains("… and 1 more account"))
     };
     // Above and below them stands a block each.
     assert_eq!((told(20), told(21)), ((22, false), (23, true)));

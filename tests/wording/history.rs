@@ -56,7 +56,7 @@ async fn what_cannot_be_asked_is_answered_with_a_sentence() {
         history::too_much(100_000),
         history::nothing_to_export(&[EVIL.to_owned()]),
         history::nothing_to_export(&[]),
-        history::not_sent("The evidence", EVIL),
+        history::not_sent("the evidence", EVIL),
         history::too_many_slices(),
         history::picture_follows(true),
         history::picture_follows(false),
@@ -83,11 +83,11 @@ async fn a_file_comes_with_its_hashes() {
         sha256: &"a".repeat(64),
         restricted: true,
     };
-    let card = history::sent("The export of 12 audit events", history::made(&made));
+    let card = history::sent("the export of 12 audit events", history::made(&made));
     desk.message_is("export_sent", &card).await;
     let made =
         history::Made { what: "Evidence of contractors".into(), range: None, restricted: false, ..made };
-    desk.message_is("evidence_sent", &history::sent("The evidence", history::made(&made))).await;
+    desk.message_is("evidence_sent", &history::sent("the evidence", history::made(&made))).await;
     desk.close();
 }
 

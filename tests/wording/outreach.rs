@@ -1,4 +1,4 @@
-//! What the people concerned are asked and told, what the card says of it, and the digest.
+//! What the people that a request asks are asked and answered, what the card says of it, and the digest.
 
 use std::collections::BTreeMap;
 

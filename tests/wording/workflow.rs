@@ -1,4 +1,4 @@
-//! Two people, retries, silence and asking again, in words.
+//! Two people, retries, reminders and asking again, in words.
 
 use std::collections::BTreeMap;
 
@@ -139,7 +139,7 @@ async fn a_card_that_is_asked_again() {
 }
 
 #[tokio::test]
-async fn reminders_name_people_and_say_what_silence_means() {
+async fn reminders_name_people_and_say_what_happens_without_an_answer() {
     let mut desk = Desk::open().await;
     let people = crowd(26);
     let nobody = People::default();
@@ -201,7 +201,7 @@ async fn every_refusal_of_the_workflow_is_a_sentence() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_says_what_to_mend_and_that_nothing_is_lost() {
+async fn a_blocker_says_what_to_fix_and_that_nothing_is_lost() {
     let mut desk = Desk::open().await;
     let people = crowd(3);
     let state = RequestState::Approved { decision: decision(), first: None, retry: None };

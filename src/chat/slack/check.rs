@@ -59,7 +59,7 @@ impl Slack {
         probes
     }
 
-    /// Whether anybody of the workspace can join the channel without being asked in. `None`: that can't be told.
+    /// Whether anybody of the workspace can join the channel without being asked in. `None`: that can't be determined.
     pub async fn anybody_may_join(&self, channel: &str) -> Option<bool> {
         self.api.channel(channel).await.ok()?.is_private.map(|is_private| !is_private)
     }

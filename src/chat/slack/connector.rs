@@ -253,7 +253,7 @@ async fn receive(client: &reqwest::Client, request: reqwest::Request) -> ClientR
 }
 
 /// An answer of the Web API: JSON that says whether it is ok. A page that somebody on the way to Slack put in its place
-/// is no answer, whatever its status: nobody knows then what became of the call.
+/// is no answer, whatever its status: nobody knows then how the call ended.
 fn decode_call<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
         StatusCode::OK => match decode_json(&reply.body)? {

@@ -18,7 +18,7 @@ pub enum Frame {
     Input(Box<Inbound>, Vec<String>),
     /// Well-formed and none of our business.
     Nothing,
-    /// Could not be read; who is told so.
+    /// Could not be read; who is notified of it.
     Unreadable(Option<ReplyTo>),
 }
 

@@ -9,7 +9,7 @@
 //! - Tokens, reply addresses, socket addresses and frames are in no error, log line or Debug text.
 //!
 //! slack-morphism gives the client core, the request types, Block Kit and the payload types. The transport is our own:
-//! the crate's waits without bound, reads one frame at a time and tries a revoked token for ever in silence.
+//! the crate's waits without bound, reads one frame at a time and tries a revoked token for ever without an error.
 
 mod api;
 mod check;

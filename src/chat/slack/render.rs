@@ -95,7 +95,7 @@ pub(super) fn message(card: &Card, workspace: &Workspace) -> Message {
     let mut page = Page::new(workspace, MESSAGE_CHARS_MAX);
     page.add_all(&card.blocks);
     if page.blocks.is_empty() {
-        // What was kept for controls that came to nothing is free again.
+        // What was reserved for controls that were left out is free again.
         page.chars_left = MESSAGE_CHARS_MAX;
         page.is_cut = false;
         page.add(&Block::Section(card.summary.clone()));

@@ -1,4 +1,4 @@
-//! What the adapter is told at start, and how patient it is.
+//! The settings of the adapter, and its timeouts.
 
 use std::fmt;
 use std::time::Duration;

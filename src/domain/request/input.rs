@@ -72,7 +72,7 @@ impl Verb {
 pub struct Input {
     /// What is wanted.
     pub verb: Verb,
-    /// By whom.
+    /// Who sent it.
     pub principal: Principal,
     /// When it arrived: the deadline is judged by this.
     pub received_at: DateTime<Utc>,
@@ -97,7 +97,7 @@ pub struct Input {
 pub enum Refusal {
     /// Somebody was first.
     AlreadyDecided {
-        /// What became of it.
+        /// Its result.
         state: Box<RequestState>,
         /// Whether it was the same person.
         by_you: bool,
@@ -152,7 +152,7 @@ pub enum Refusal {
     NothingFailed,
     /// Later requests ask, or have asked, about all that could be tried again.
     AllHeld,
-    /// What became of the accounts is still being told.
+    /// The results for the accounts are still being posted.
     OutcomesNotTold,
     /// It ended too long ago to be taken up.
     RetryTooLate {
@@ -166,7 +166,7 @@ pub enum Refusal {
         /// Whether it was the same person.
         by_you: bool,
     },
-    /// The chat system gave no e-mail address, so it can't be told whether an account is their own.
+    /// The chat system gave no e-mail address, so it can't be determined whether an account is their own.
     NoEmail,
     /// Nothing would remain to be suspended: every candidate is the approver's own account.
     OnlyOwnAccounts,
@@ -185,7 +185,7 @@ pub enum Refusal {
         account: Subject,
         /// Its name, possibly empty. Untrusted text.
         name: String,
-        /// What became of it.
+        /// Its result.
         state: Box<CandidateState>,
     },
 }
@@ -202,6 +202,6 @@ impl Refusal {
 pub struct Known {
     /// Positions whose account another request asks about, or has asked about since: what was decided there counts.
     pub asked_since: BTreeSet<u32>,
-    /// Whether the channel has been told what became of all accounts so far.
+    /// Whether the results for all accounts so far have been posted to the channel.
     pub told: bool,
 }

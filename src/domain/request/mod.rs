@@ -12,7 +12,7 @@
 //! approved.
 //!
 //! Every function here returns the next state together with its audit events, and both are written in one
-//! transaction. Approving means suspending; silence never approves.
+//! transaction. Approving means suspending; a request is never approved without an answer.
 
 mod decide;
 mod input;
@@ -148,7 +148,7 @@ pub enum RequestState {
     },
     /// The previewed rule went live.
     WentLive {
-        /// By whom.
+        /// Who did it.
         decision: Decision,
     },
     /// The rule was changed before anybody decided; nobody is suspended, and a new sweep asks again.

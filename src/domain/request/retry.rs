@@ -70,7 +70,7 @@ fn first_wish<'a>(
     wish: Option<&'a Decision>,
     decision: &Decision,
 ) -> Result<Option<&'a Decision>, Refusal> {
-    // A first person's wish is recorded only once all is told.
+    // A first person's wish is recorded only once all is posted.
     if !state.told && wish.is_none() {
         return Err(Refusal::OutcomesNotTold);
     }

@@ -1,8 +1,8 @@
 //! The second person: a policy may want two different people's approvals.
 //!
-//! The first approval changes nothing but the request's own row, so silence still suspends nobody, and the person who
-//! gave it may take it back. Accounts that both selected are suspended. An account that the first person keeps until a day is
-//! kept at once: that is an exemption, which anybody of them may grant alone.
+//! The first approval changes nothing but the request's own row, so without a second answer nobody is suspended, and
+//! the person who gave it may take it back. Accounts that both selected are suspended. An account that the first person
+//! keeps until a day is kept at once: that is an exemption, which anybody of them may grant alone.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Where an administrator opens an account in Okta's admin console.
 //!
 //! The console of `https://acme.okta.com` is `https://acme-admin.okta.com`. From an address of one's own the console's
-//! can't be told, so there is no link then: a wrong one would lead people to type their password elsewhere.
+//! can't be determined, so there is no link then: a wrong one would lead people to type their password elsewhere.
 
 use url::Url;
 

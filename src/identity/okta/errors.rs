@@ -98,7 +98,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Reference {
     is_word(id, 64).then(|| id.to_owned())
 }
 
-/// `(E0000001, request abc)`: what to tell Okta's support.
+/// `(E0000001, request abc)`: what Okta's support needs.
 pub(super) fn reference(status: StatusCode, code: Option<&str>, headers: &HeaderMap) -> String {
     let request = request_id(headers).map(|id| format!(", request {id}")).unwrap_or_default();
     match code {

@@ -3,8 +3,8 @@
 //!
 //! Reads are tried again after 429, 5xx and broken connections, a bounded number of times within a bounded time.
 //! A change is sent once: only an answer that proves that it was not looked at (429, or 401 for an access token that
-//! needed renewing) is followed by another. Whatever else happens to a change is told to the caller, who reads the
-//! account and decides.
+//! needed renewing) is followed by another. Anything else that happens to a change is returned to the caller, who reads
+//! the account and decides.
 
 use std::time::{Duration as StdDuration, Instant};
 

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_told_apart() {
+    fn buckets_are_distinguished() {
         let of = |method, path: &str| {
             Bucket::of(&method, &Url::parse("https://x.test").unwrap().join(path).unwrap())
         };

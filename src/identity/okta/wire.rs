@@ -133,7 +133,7 @@ impl User<'_> {
             }
         }
         if let Some(flaw) = flaw {
-            // Whether the account is exempt can't be told, so nothing may be concluded from its dates.
+            // Whether the account is exempt can't be determined, so nothing may be concluded from its dates.
             account.created = Reading::Unreadable(format!("says nothing, since {flaw}"));
         }
         Ok(account)
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manager_and_the_source_are_told_as_far_as_they_are_known() {
+    fn the_manager_and_the_source_are_shown_as_far_as_they_are_known() {
         let user = |profile: Value, credentials: Value| {
             account(json!({"id": "00u1", "profile": profile, "credentials": credentials}))
         };

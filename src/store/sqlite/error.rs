@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_and_a_read_only_file_are_told_apart_from_our_own_errors() {
+    fn a_full_disk_and_a_read_only_file_are_distinguished_from_our_own_errors() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE a (x); PRAGMA max_page_count = 2").unwrap();
         let full = fails(&connection, "INSERT INTO a VALUES (zeroblob(100000))");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_held_damaged_or_out_of_reach_is_told_apart_from_our_own_errors() {
+    fn a_file_that_is_held_damaged_or_out_of_reach_is_distinguished_from_our_own_errors() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("some.db");
         let holder = Connection::open(&path).unwrap();

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_of_the_network_is_told_from_a_disk() {
+    fn a_network_share_is_distinguished_from_a_disk() {
         let found = [0x6969, 0xff53_4d42, 0xef53, 0x0102_1994, 0x794c_7630].map(network_of);
         assert_eq!(found, [Some("NFS"), Some("SMB"), None, None, None], "the others: ext4, tmpfs, overlay");
         assert_eq!(network(&tempfile::tempfile().unwrap()).unwrap(), None);

@@ -220,7 +220,7 @@ CREATE INDEX watch_due ON watch (policy, next_at) WHERE ended_at IS NULL;
 CREATE INDEX watch_untold ON watch (batch) WHERE batch IS NOT NULL AND told_at IS NULL;
 ";
 
-/// The bot's page, summaries, and questions to the people concerned.
+/// The bot's page, summaries, and questions to the people that a request asks.
 const V5: &str = "
 -- Who has opened the bot's page, and what it shows them.
 CREATE TABLE home (

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_breaks_off_where_it_is_told_to_and_the_statement_can_be_run_again() {
+    fn a_look_breaks_off_where_it_is_asked_to_and_the_statement_can_be_run_again() {
         let connection = table();
         let tx: &dyn Tx = &connection;
         for number in 0..3_i64 {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_given_out_from_where_they_are_told_and_never_from_before() {
+    fn ids_are_given_out_from_the_given_start_and_never_from_before() {
         let connection = table();
         let tx: &dyn Tx = &connection;
         let add =

@@ -229,7 +229,7 @@ fn make_all<'a>(
     Ok(tx)
 }
 
-/// What became of a transaction by the answer to its commit. The last frame in the log is what makes it one, and it goes
+/// The result of a transaction by the answer to its commit. The last frame in the log is what makes it one, and it goes
 /// there last: an error before that leaves nothing behind. But when the log can't be synced, the frame is in it, and the
 /// next start may find it or not. <https://www.sqlite.org/fileformat2.html#walformat>
 fn outcome(answer: rusqlite::Result<()>) -> Committed {

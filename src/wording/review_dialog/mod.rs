@@ -122,7 +122,7 @@ fn question(request: &Request) -> Text {
 /// The choice of an earlier look.
 fn resumed(draft: &Draft) -> Vec<Block> {
     let Some(at) = draft.resumed else { return Vec::new() };
-    let text = Text::plain("Your selection of ").with(Span::Time(at)).then(" is still here.");
+    let text = Text::plain("Your selection from ").with(Span::Time(at)).then(" is still here.");
     vec![Block::Section(text), Block::Buttons(vec![Control::StartOver.button("Start over")])]
 }
 
@@ -241,7 +241,7 @@ fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
     back.into_iter().chain(on).collect()
 }
 
-/// What is shown in the dialog's place once there is nothing left to choose: why, and what became of the request.
+/// What is shown in the dialog's place once there is nothing left to choose: why, and the result of the request.
 pub fn over(id: RequestId, why: Text, request: Option<(&Request, &[Candidate])>) -> Modal {
     let mut blocks = vec![Block::Section(why)];
     if let Some((request, candidates)) = request {

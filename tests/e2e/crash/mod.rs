@@ -276,7 +276,7 @@ async fn nor_does_one_while_nobody_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nor_does_one_while_an_account_is_given_back() {
+async fn nor_does_one_while_an_account_is_restored() {
     crash_everywhere(Story::GivenBack).await;
 }
 

@@ -190,7 +190,7 @@ impl Story {
                 give_back(world).await;
             }
             Story::Retry => fail_and_retry(world).await,
-            Story::Blocked => mend(world).await,
+            Story::Blocked => fix(world).await,
             Story::PutBack | Story::Restored => {
                 resume(world).await;
                 approve(world, AGAIN).await;
@@ -220,7 +220,7 @@ async fn put_a_copy_back(world: &World) {
     world.start_bot().await;
     let line = "/inactive-contractors pause wrong people";
     world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
-    world.message("is paused by").await;
+    world.message("was paused by").await;
     world.stop_bot().await;
     world.file_let_go().await;
     world.okta.clear_faults();
@@ -378,8 +378,8 @@ async fn fail_and_retry(world: &World) {
     world.slack.wait_for("the card and the ending of the retry", both).await;
 }
 
-/// The right is given once everybody has been told that it is missing.
-async fn mend(world: &World) {
+/// The right is given once everybody has been notified that it is missing.
+async fn fix(world: &World) {
     const OVER: &str = "the problem is fixed";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, ENDING, |_| true).await

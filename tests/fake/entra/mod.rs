@@ -2,7 +2,7 @@
 //! port of its own, under Microsoft's paths.
 //!
 //! It promises what Microsoft documents and what its field reports tell: assertions that are really verified, tokens
-//! that carry the permissions of the moment when they were issued, advanced queries that fail loudly or in silence,
+//! that carry the permissions of the moment when they were issued, advanced queries that fail with or without an error,
 //! projections named in `@odata.context`, sign-in dates that are absent for accounts that never signed in and late for
 //! everybody, windows of requests without a header that counts down, a sync that overwrites the cloud, and four
 //! meanings of 403. Where the documents are silent it is the stricter of the readings, or `Settings` has a switch for

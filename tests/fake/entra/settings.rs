@@ -52,7 +52,7 @@ pub struct Settings {
     pub page_cap: usize,
     /// A page with sign-in dates holds at most this.
     pub sign_in_page: usize,
-    /// A larger `$top` with sign-in dates is an error instead of cut in silence.
+    /// A larger `$top` with sign-in dates is an error instead of being cut.
     pub refuse_large_sign_in_pages: bool,
     /// Sign-in dates and the advanced parameters can't be had in one query.
     pub sign_ins_refuse_advanced: bool,
@@ -64,7 +64,7 @@ pub struct Settings {
     pub page_life: Duration,
     /// These properties are missing in `@odata.context` and in the objects, though `$select` names them.
     pub lost_projection: BTreeSet<String>,
-    /// `$count=true` is ignored in silence even with the header.
+    /// `$count=true` is ignored even with the header.
     pub lost_count: bool,
     /// Reads show a change only after so long.
     pub replication_lag: Duration,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::FakeOkta;
 
-/// A change of an account's status, as the System Log tells it.
+/// A change of an account's status, as the System Log has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusChange {
     pub at: DateTime<Utc>,

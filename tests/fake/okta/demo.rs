@@ -106,7 +106,7 @@ pub fn seed_demo(okta: &FakeOkta) -> Demo {
     }
 }
 
-/// Contractors whom the switch of the sandbox adds.
+/// Contractors that the switch of the sandbox adds.
 pub const BIG_ORG: usize = 500;
 
 /// Adds so many idle contractors that lists get pages and brakes have something to hold. Once: logins are unique.

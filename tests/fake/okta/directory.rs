@@ -10,7 +10,7 @@ use super::log::{LogEvent, Party};
 use super::person::{Person, PersonView, Status};
 use super::wire::timestamp;
 
-/// The type that every org has and every user is of unless told otherwise.
+/// The type that every org has and every user is of unless a test says otherwise.
 pub const DEFAULT_TYPE_ID: &str = "oty00000000default00";
 
 /// Changes the JSON of one user on its way out.

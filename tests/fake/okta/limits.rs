@@ -1,4 +1,4 @@
-//! Rate limits: one counter per bucket, 60 seconds from its first call, told in the headers of every response.
+//! Rate limits: one counter per bucket, 60 seconds from its first call, given in the headers of every response.
 //! Which call counts in which bucket follows Okta's published table
 //! (<https://developer.okta.com/docs/reference/rl-global-mgmt/>).
 

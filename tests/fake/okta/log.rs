@@ -15,7 +15,7 @@ const RETENTION: Duration = Duration::days(90);
 const SINCE_MAX: Duration = Duration::days(180);
 const SINCE_DEFAULT: Duration = Duration::days(7);
 
-/// Who did something, or to whom it was done.
+/// Who did something, or the account that it was done to.
 #[derive(Clone, Debug)]
 pub struct Party {
     pub id: String,

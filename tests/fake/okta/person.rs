@@ -35,7 +35,7 @@ impl Status {
 
 /// A person to add to the fake. Ages count back from the fake's clock at the time of adding.
 ///
-/// Unless told otherwise: ACTIVE, created and activated 400 days ago, signed in a day ago, status unchanged
+/// Unless a test says otherwise: ACTIVE, created and activated 400 days ago, signed in a day ago, status unchanged
 /// since the activation, Okta's default user type.
 #[derive(Clone)]
 pub struct Person {

@@ -241,7 +241,7 @@ async fn faults_answer_as_asked_and_only_where_they_match() {
 }
 
 #[tokio::test]
-async fn rate_limits_are_told_enforced_and_over_after_a_minute() {
+async fn rate_limits_are_sent_enforced_and_over_after_a_minute() {
     let clock = FakeClock::default();
     let okta = FakeOkta::start(Gate::default(), clock.clone()).await;
     okta.set_rate_limit(Bucket::Users, 2);
@@ -352,7 +352,7 @@ async fn groups_roles_and_types_are_served() {
 }
 
 #[tokio::test]
-async fn malformed_users_are_served_as_told_and_calls_are_recorded() {
+async fn malformed_users_are_served_as_set_and_calls_are_recorded() {
     let okta = org().await;
     let id = okta.add(Person::contractor(ADA).never_signed_in());
     assert_eq!(json(get(&okta, &format!("/api/v1/users/{id}"), &[])).await["lastLogin"], Value::Null);

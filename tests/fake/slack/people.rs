@@ -35,7 +35,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotThere(pub String);
 
-/// What became of an action.
+/// The result of an action.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reply {
     /// Of the payload.

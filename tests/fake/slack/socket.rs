@@ -36,7 +36,7 @@ const UNANSWERED_MAX: usize = 3;
 
 type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// What a socket's task is told.
+/// What a socket's task is asked to do.
 pub(super) enum SocketCommand {
     Send(String),
     SendBytes(Vec<u8>),

@@ -80,7 +80,7 @@ impl SlackUser {
         SlackUser { is_stranger: true, team_id: OTHER_TEAM.to_owned(), ..self }
     }
 
-    /// Of another workspace, without being marked as a stranger.
+    /// Of another workspace, without the mark `is_stranger`.
     #[must_use]
     pub fn other_team(self) -> SlackUser {
         SlackUser { team_id: OTHER_TEAM.to_owned(), ..self }

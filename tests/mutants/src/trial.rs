@@ -83,7 +83,7 @@ impl<'a> Trial<'a> {
         Trial { stories, known, reach, killers: Mutex::default(), budget }
     }
 
-    /// Tries the mutants and tells of each verdict as it falls.
+    /// Tries the mutants and prints each verdict as it falls.
     pub fn judge(&self, mutants: Vec<&Mutant>, workers: usize, tell: impl Fn(&Mutant, Verdict) + Sync) {
         let queue = Mutex::new(mutants.into_iter().rev().collect::<Vec<_>>());
         std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! Okta's accounts and sign-ins: whom the rule proposes or calls active is judged again by a reader of the raw JSON that
-//! shares nothing with the bot's. A malformed account becomes `Unknown` and never anything that is acted on.
+//! Okta's accounts and sign-ins: those that the rule proposes or calls active is judged again by a reader of the raw
+//! JSON that shares nothing with the bot's. A malformed account becomes `Unknown` and never anything that is acted on.
 
 use std::sync::OnceLock;
 

@@ -151,7 +151,7 @@ fn rows_outlive_what_is_only_read() {
 }
 
 #[test]
-fn inputs_start_as_they_are_told_and_act_at_once_if_they_are_to() {
+fn inputs_start_as_they_are_given_and_act_at_once_if_they_should() {
     let options = |count: usize| (0..count).map(|n| (n.to_string(), format!("{n} {EVIL}"))).collect();
     let select = |count: usize, chosen: &str| Block::Select {
         name: "sort".to_owned(),
