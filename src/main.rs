@@ -39,7 +39,7 @@ enum Command {
         #[command(flatten)]
         answers: Answers,
     },
-    /// Test the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
+    /// Test the configuration, both Slack tokens, the channels, Okta's rights and the database, one line for each
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -63,7 +63,7 @@ enum Command {
         #[command(subcommand)]
         question: config::ConfigQuestion,
     },
-    /// Verify the audit trail, also while the bot is running, and say up to which event it is intact
+    /// Verify the audit trail, also while the bot is running, and report up to which event it is intact
     Verify {
         #[command(flatten)]
         config: ConfigFile,
@@ -71,7 +71,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The audit trail
+    /// Export the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Copy the database to a new file, also while the bot is running, and verify the copy
@@ -103,13 +103,13 @@ enum Command {
     Sweep {
         #[command(flatten)]
         config: ConfigFile,
-        /// Print the plan as a table; post and change nothing. Start a sweep that asks in Slack
+        /// Print the plan as a table; post and change nothing. To start a sweep that asks, use Slack
         #[arg(long, required = true)]
         dry_run: bool,
         /// Only this policy
         #[arg(long)]
         policy: Option<String>,
-        /// Print a JSON object a line, one for each policy
+        /// Print one line of JSON for each policy
         #[arg(long)]
         json: bool,
     },

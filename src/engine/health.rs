@@ -188,13 +188,13 @@ pub fn others_in_words(chat: &str, count: u64) -> String {
 
 /// Says that a policy's sweep was due and has not started.
 pub(crate) fn overdue_in_words(policy: &str, since: DateTime<Utc>) -> String {
-    format!("the sweep of {policy} that was due {} has not started", time_in_words(since))
+    format!("the sweep of {policy} that was due on {} has not started", time_in_words(since))
 }
 
 /// Says how far a collector of the audit trail lags.
 pub(crate) fn behind_in_words(Behind { collector, events, since }: &Behind) -> String {
-    let events = counted(usize::try_from(*events).unwrap_or_default(), "event", "events");
-    format!("{events} of the audit trail not yet forwarded to {collector}, since {}", time_in_words(*since))
+    let events = counted(usize::try_from(*events).unwrap_or_default(), "audit event", "audit events");
+    format!("{collector} has been missing {events} since {}", time_in_words(*since))
 }
 
 /// Whether the database answers at all, and what.
@@ -345,7 +345,7 @@ impl Engine {
         }
         for SweepRow { id, policy, started_at, .. } in self.reports.late_sweeps(now).await? {
             let since = time_in_words(started_at);
-            health.wrong.push(format!("sweep {id} of {policy} started {since} and has not ended"));
+            health.wrong.push(format!("sweep {id} of {policy} started on {since} and has not ended"));
         }
         for (channel, why) in self.outbox.unusable_channels() {
             health.wrong.push(format!("can't post in the channel {channel}: {why}"));

@@ -186,7 +186,7 @@ async fn listed(
     Ok((pages, filter.sieved))
 }
 
-/// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
+/// Returns why nobody at all could be looked at twice: then "no account to suspend" would be a guess. `by_log`: it was the
 /// log alone.
 fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();

@@ -3,6 +3,9 @@
 //! "Approve" means "suspend" here, so buttons and sentences name the effect. Text from a directory or a person is
 //! always a [`Span::Quoted`]. The summary of each card is a sentence that stands alone, because notifications and
 //! screen readers get nothing else.
+//!
+//! A [`Span::Time`] has no "on" or "at" before it, because Slack shows it as "today at 9:20" where it can. "By", "until",
+//! "since" and "from" fit both forms, and so does a comma.
 
 pub mod actions;
 pub mod answers;
