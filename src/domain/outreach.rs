@@ -57,9 +57,7 @@ impl OutreachAnswer {
 /// An answer that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
-    /// By whom.
     pub by: Person,
-    /// What.
     pub answer: OutreachAnswer,
     /// When their click was received.
     pub at: DateTime<Utc>,
@@ -85,13 +83,11 @@ pub enum Asking {
         /// The address that they were found by.
         address: String,
     },
-    /// Asked.
     Asked {
         /// The chat system's user id.
         user: String,
         /// The address that they were found by.
         address: String,
-        /// When.
         at: DateTime<Utc>,
         /// What they said, if anything yet.
         answered: Option<Answered>,
@@ -142,7 +138,6 @@ pub struct OutreachQuestion {
     pub id: i64,
     /// The request.
     pub request: i64,
-    /// The account.
     pub account: Subject,
     /// As what they are asked.
     pub role: OutreachRole,

@@ -45,7 +45,6 @@ const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 /// The vital signs at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct BotHealth {
-    /// When that was.
     pub at: DateTime<Utc>,
     /// Whether the process itself works. If not, a restart may help; it does not help if Slack or a provider
     /// can't be reached.
@@ -65,7 +64,6 @@ pub struct BotHealth {
     pub other_connections: u64,
     /// Which database this process works with, and in which epoch.
     pub database_id: DatabaseId,
-    /// Each policy.
     pub policies: Vec<PolicyHealth>,
     /// The collectors of the audit trail that lack more than they should.
     pub collectors_behind: Vec<Behind>,
@@ -128,7 +126,6 @@ pub struct LastSweep {
     pub sweep: i64,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// `started`, `finished`, `held`, `refused` or `failed`.
     pub state: &'static str,

@@ -100,7 +100,6 @@ impl Standing {
 pub struct Identity<'a> {
     /// The mark by which it is found again; unique.
     pub key: String,
-    /// The channel.
     pub channel: &'a str,
     /// The message in whose thread it stands.
     pub thread: Option<&'a MessageRef>,

@@ -52,7 +52,6 @@ pub struct Evidence {
 pub struct Suspension<'a> {
     /// The request.
     pub request: i64,
-    /// The account.
     pub account: &'a AccountId,
     /// Its login then.
     pub login: &'a str,
@@ -124,7 +123,6 @@ pub(super) fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
 pub struct Decided<'a> {
     /// The request.
     pub request: &'a Request,
-    /// Its candidates.
     pub candidates: &'a [Candidate],
     /// The event; `None`: the request is still open.
     pub event: Option<&'a AuditEvent>,

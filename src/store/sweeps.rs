@@ -49,9 +49,7 @@ pub enum SweepState {
     Started,
     /// Through, whatever it came to.
     Finished {
-        /// When.
         at: DateTime<Utc>,
-        /// The counts.
         counts: Counts,
         /// What it came to: asked, previewed, held, refused, or nobody to ask about.
         verdict: Verdict,
@@ -60,7 +58,6 @@ pub enum SweepState {
     },
     /// Came to nothing.
     Failed {
-        /// When.
         at: DateTime<Utc>,
         /// Why.
         error: String,
@@ -93,7 +90,6 @@ pub struct SweepRow {
     pub slot: String,
     /// Why it ran.
     pub trigger: Trigger,
-    /// When it started.
     pub started_at: DateTime<Utc>,
     /// The rule it ran by.
     pub rule: Rule,

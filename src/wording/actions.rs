@@ -100,7 +100,6 @@ words! {
 pub enum ButtonAction {
     /// Something about a request.
     Request {
-        /// What.
         what: RequestAction,
         /// The request.
         request: i64,
@@ -122,7 +121,6 @@ pub enum ButtonAction {
     Answer {
         /// The question.
         question: i64,
-        /// What is answered.
         answer: OutreachAnswer,
     },
     /// Asks a command in place of the answer on which the button stands, with the rights of the person who presses.
@@ -456,7 +454,6 @@ pub(crate) fn sort_word(sort: Sort) -> &'static str {
 }
 
 words! {
-    /// The kinds of dialogs.
     DialogKind {
         /// The review of a request.
         Review = "choose",

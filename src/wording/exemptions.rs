@@ -271,7 +271,6 @@ pub fn not_restored(account: &Account, why: NotRestored, terms: Terms) -> Text {
 /// Why an account is not restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotRestored {
-    /// It is not suspended.
     NotSuspended,
     /// Somebody else suspended it, and the person is no admin.
     NotOurs,
@@ -285,7 +284,6 @@ pub enum NotRestored {
     OwnAccount,
     /// No reason was given.
     NoReason,
-    /// The reason is too long.
     ReasonTooLong,
     /// It can't be told whether it is the person's own.
     NoEmail,
