@@ -62,6 +62,16 @@ pub enum Actor {
     Person(Person),
 }
 
+impl Actor {
+    /// Returns who it was, unless it was the bot.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Actor::Person(person) => Some(person),
+            Actor::System => None,
+        }
+    }
+}
+
 /// What happened. Stored as snake-case text; a word is never given another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, Actor, AuditEvent, Person};
+use crate::domain::audit::{Action, AuditEvent, Person};
 use crate::domain::candidate::Candidate;
 use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
@@ -179,11 +179,8 @@ fn authorization(before: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
 
 /// Who took these steps, by name.
 pub fn names(steps: &[&AuditEvent]) -> String {
-    let name = |event: &&AuditEvent| match &event.actor {
-        Actor::Person(person) => Some(person.name.clone()),
-        Actor::System => None,
-    };
-    steps.iter().filter_map(name).collect::<Vec<_>>().join(" and ")
+    let names = steps.iter().filter_map(|event| event.actor.person()).map(|person| person.name.as_str());
+    names.collect::<Vec<_>>().join(" and ")
 }
 
 /// Whether every listed account got exactly one answer.
