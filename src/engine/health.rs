@@ -20,7 +20,7 @@ use crate::identity::{IdentityProvider as _, Terms};
 use crate::reports::overview::outcome;
 use crate::services::work::Work;
 use crate::services::{card_key, lock};
-use crate::store::{Store, StoreError, SweepRow, SweepState};
+use crate::store::{Store, StoreError, SweepRow};
 use crate::wording::counted;
 use crate::wording::deciders::lack_in_words;
 use crate::wording::lineage::reason;
@@ -175,7 +175,7 @@ impl BotHealth {
 
 /// Says what it means that the chat system counts connections that are not ours.
 pub fn others_in_words(chat: &str, count: u64) -> String {
-    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    let connections = counted(usize::try_from(count).unwrap_or(usize::MAX), "connection", "connections");
     format!(
         "{chat} counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
          that crashed, receives some of the clicks, and this bot never sees them. Stop the other bot, or give each bot its own app"
@@ -308,15 +308,11 @@ impl Engine {
                 health.wrong.push(overdue_in_words(&policy.name, since));
             }
             let last_sweep = self.s.store.last_sweep(&policy.name).await?.map(|sweep| {
-                let (ended_at, counts) = match &sweep.state {
-                    SweepState::Started => (None, None),
-                    SweepState::Finished { at, counts, .. } => (Some(*at), Some(*counts)),
-                    SweepState::Failed { at, .. } => (Some(*at), None),
-                };
+                let counts = sweep.state.counts();
                 LastSweep {
                     sweep: sweep.id,
                     started_at: sweep.started_at,
-                    ended_at,
+                    ended_at: sweep.state.ended_at(),
                     state: sweep.state.word(),
                     outcome: outcome(&sweep),
                     listed: counts.map(|counts| counts.population),

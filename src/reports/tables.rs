@@ -14,35 +14,20 @@ use crate::reports::sheet::{Column, csv, or_empty, time, time_or_empty};
 use crate::reports::text as wording;
 use crate::store::{SweepRow, SweepState};
 
-/// A sweep with what its state says of its end.
-struct SweepLine<'a> {
-    swept: &'a Swept,
-    sweep: &'a SweepRow,
-    finished_at: Option<DateTime<Utc>>,
-    counts: Option<Counts>,
-    pages: Option<u32>,
-    result: String,
+fn count(swept: &Swept, number: fn(&Counts) -> u32) -> String {
+    or_empty(swept.sweep.state.counts().as_ref().map(number))
 }
 
-impl<'a> SweepLine<'a> {
-    fn of(swept: &'a Swept) -> SweepLine<'a> {
-        let (finished_at, counts, pages, result) = match &swept.sweep.state {
-            SweepState::Started => (None, None, None, "has not ended yet".to_owned()),
-            SweepState::Failed { at, error } => (Some(*at), None, None, error.clone()),
-            SweepState::Finished { at, counts, verdict, pages } => {
-                (Some(*at), Some(*counts), Some(*pages), wording::verdict_in_words(verdict, swept.terms))
-            }
-        };
-        SweepLine { swept, sweep: &swept.sweep, finished_at, counts, pages, result }
-    }
-
-    fn count(&self, number: fn(&Counts) -> u32) -> String {
-        or_empty(self.counts.as_ref().map(number))
+fn result_in_words(swept: &Swept) -> String {
+    match &swept.sweep.state {
+        SweepState::Started => "has not ended yet".to_owned(),
+        SweepState::Failed { error, .. } => error.clone(),
+        SweepState::Finished { verdict, .. } => wording::verdict_in_words(verdict, swept.terms),
     }
 }
 
 pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
-    let columns: &[Column<SweepLine<'_>>] = &[
+    let columns: &[Column<Swept>] = &[
         ("sweep", |one| one.sweep.id.to_string()),
         ("policy", |one| one.sweep.policy.clone()),
         ("trigger", |one| wording::trigger_word(&one.sweep.trigger).to_owned()),
@@ -50,27 +35,27 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
         ("triggered_by", |one| or_empty(one.sweep.trigger.person().map(|by| &by.name))),
         ("slot", |one| one.sweep.slot.clone()),
         ("started_at", |one| time(one.sweep.started_at)),
-        ("finished_at", |one| time_or_empty(one.finished_at)),
+        ("finished_at", |one| time_or_empty(one.sweep.state.ended_at())),
         ("result", |one| one.sweep.state.word().to_owned()),
         // The listing was read to its last page; a sweep of which that can't be said fails.
-        ("complete", |one| one.counts.is_some().to_string()),
-        ("pages_read", |one| or_empty(one.pages)),
-        ("population", |one| one.count(|counts| counts.population)),
-        ("candidates", |one| one.count(|counts| counts.candidates)),
-        ("waiting_elsewhere", |one| one.count(|counts| counts.waiting)),
-        ("active", |one| one.count(|counts| counts.active)),
-        ("in_grace", |one| one.count(|counts| counts.in_grace)),
-        ("exempt", |one| one.count(|counts| counts.exempt)),
-        ("not_suspendable", |one| one.count(|counts| counts.not_suspendable)),
-        ("unknown", |one| one.count(|counts| counts.unknown)),
-        ("other_type", |one| one.count(|counts| counts.other_type)),
-        ("counts_add_up", |one| or_empty(one.counts.map(|counts| adds_up(&counts)))),
-        ("in_period", |one| one.swept.in_period.to_string()),
+        ("complete", |one| one.sweep.state.counts().is_some().to_string()),
+        ("pages_read", |one| or_empty(one.sweep.state.pages())),
+        ("population", |one| count(one, |counts| counts.population)),
+        ("candidates", |one| count(one, |counts| counts.candidates)),
+        ("waiting_elsewhere", |one| count(one, |counts| counts.waiting)),
+        ("active", |one| count(one, |counts| counts.active)),
+        ("in_grace", |one| count(one, |counts| counts.in_grace)),
+        ("exempt", |one| count(one, |counts| counts.exempt)),
+        ("not_suspendable", |one| count(one, |counts| counts.not_suspendable)),
+        ("unknown", |one| count(one, |counts| counts.unknown)),
+        ("other_type", |one| count(one, |counts| counts.other_type)),
+        ("counts_add_up", |one| or_empty(one.sweep.state.counts().map(|counts| adds_up(&counts)))),
+        ("in_period", |one| one.in_period.to_string()),
         ("rule_fingerprint", |one| one.sweep.fingerprint.clone()),
-        ("request", |one| or_empty(one.swept.request.as_ref().map(|(request, _)| request.id))),
-        ("result_in_words", |one| one.result.clone()),
+        ("request", |one| or_empty(one.request.as_ref().map(|(request, _)| request.id))),
+        ("result_in_words", result_in_words),
     ];
-    csv(columns, evidence.swept.iter().map(SweepLine::of))
+    csv(columns, &evidence.swept)
 }
 
 /// Each rule as it ran, once, with the sweeps that ran by it.
