@@ -96,7 +96,6 @@ pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
 
 /// One provider of a configuration.
 pub struct Configured {
-    /// Its name there.
     pub name: ProviderName,
     /// What people call it.
     pub terms: Terms,

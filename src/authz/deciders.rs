@@ -49,7 +49,6 @@ enum How {
     InChannel,
     /// As a member of a group.
     InGroup,
-    /// By their id.
     ById,
 }
 

@@ -118,7 +118,6 @@ pub enum Block {
     Row {
         /// The paragraph.
         text: Text,
-        /// The menu.
         menu: Menu,
     },
     /// A picture that was uploaded before.
@@ -138,7 +137,6 @@ pub enum Block {
         name: String,
         /// The question.
         label: String,
-        /// The choices.
         choices: Vec<Choice>,
         /// Whether each change arrives as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
@@ -237,14 +235,12 @@ pub struct Modal {
     pub title: String,
     /// The submit button's label, at most 24 characters.
     pub submit: Option<String>,
-    /// The blocks.
     pub blocks: Vec<Block>,
 }
 
 /// A person's page of the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The blocks.
     pub blocks: Vec<Block>,
 }
 

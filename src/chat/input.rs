@@ -56,7 +56,6 @@ pub struct Inbound {
     pub user: String,
     /// Where a reply goes.
     pub reply: ReplyTo,
-    /// What it is.
     pub what: What,
 }
 
@@ -65,7 +64,6 @@ pub struct Inbound {
 pub enum What {
     /// A button of a message was pressed, or a menu item chosen.
     Click {
-        /// The message.
         message: MessageRef,
         /// The button's action.
         action: String,
@@ -78,7 +76,6 @@ pub enum What {
         view: ViewRef,
         /// The modal as it was sent.
         kind: String,
-        /// The modal's value.
         modal_value: String,
         /// The button's action.
         action: String,
@@ -90,19 +87,13 @@ pub enum What {
         stamp: String,
     },
     /// A button of the home tab was pressed, or a menu item chosen.
-    HomeClick {
-        /// The action.
-        action: String,
-        /// The value.
-        value: String,
-    },
+    HomeClick { action: String, value: String },
     /// A modal was submitted.
     Submission {
         /// The modal.
         view: ViewRef,
         /// The modal's kind.
         kind: String,
-        /// The modal's value.
         modal_value: String,
         /// What was typed and ticked.
         state: FormState,

@@ -3,7 +3,6 @@
 /// What each chat system has a word of its own for. [`ChatTerms`] has the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatWord {
-    /// Its name.
     Name,
     /// The right by which the bot can read people's addresses.
     AddressRight,

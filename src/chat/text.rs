@@ -45,12 +45,7 @@ pub enum Span {
     /// A day, shown in the reader's own time zone.
     Date(DateTime<Utc>),
     /// A link to one of the bot's own messages, with our words as its label.
-    MessageLink {
-        /// The message.
-        message: MessageRef,
-        /// The label.
-        label: String,
-    },
+    MessageLink { message: MessageRef, label: String },
 }
 
 impl Span {

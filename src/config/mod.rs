@@ -96,7 +96,6 @@ pub struct Config {
     pub okta: OktaConfig,
     /// The database file.
     pub database: PathBuf,
-    /// How to log.
     pub log: LogConfig,
     /// Where the audit trail goes besides.
     pub forward: Vec<Collector>,

@@ -13,7 +13,6 @@ pub struct Setting {
     /// The policy's name, in the sections `[[policy]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// The key.
     pub key: &'static str,
     /// What it is set to.
     pub value: SettingValue,

@@ -44,7 +44,6 @@ pub enum NotSuspendable {
     NotActivated,
     /// Its person gets in again with a reset, such as that of a password.
     NeedsReset,
-    /// It was deactivated.
     Deactivated,
     /// This program doesn't know the status.
     Unknown,
@@ -179,7 +178,6 @@ pub struct Account {
     pub name: String,
     /// The primary e-mail address. Not unique in Okta.
     pub email: Option<String>,
-    /// The status.
     pub status: AccountStatus,
     /// Whether the provider is changing the status at this moment.
     pub in_transition: bool,
@@ -189,7 +187,6 @@ pub struct Account {
     pub user_type_id: Option<String>,
     /// When the account was created.
     pub created: Reading,
-    /// When it was activated.
     pub activated: Reading,
     /// When its status last changed.
     pub status_changed: Reading,

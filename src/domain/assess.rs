@@ -34,7 +34,6 @@ pub enum Signal {
 pub struct Idle {
     /// The latest sign of life.
     pub since: DateTime<Utc>,
-    /// What it was.
     pub signal: Signal,
     /// What it was in the log, if it comes from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +72,6 @@ pub enum Exemption {
     Granted {
         /// The exemption's id.
         id: i64,
-        /// Until when.
         until: DateTime<Utc>,
     },
     /// The login matches this exempt pattern.
@@ -84,7 +82,6 @@ pub enum Exemption {
     Attribute {
         /// The attribute's name.
         name: String,
-        /// Its value.
         value: String,
     },
 }
@@ -93,7 +90,6 @@ pub enum Exemption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grace {
-    /// The account is new.
     NewAccount,
     /// The account was restored recently.
     Restored,
@@ -173,9 +169,7 @@ pub enum Assessment {
     InGrace {
         /// Since when it is idle.
         idle: Idle,
-        /// Which grace.
         grace: Grace,
-        /// Until when.
         until: DateTime<Utc>,
     },
     /// Idle longer than the rule allows.

@@ -183,15 +183,9 @@ pub enum Sessions {
         at: DateTime<Utc>,
     },
     /// There is nothing to end any more.
-    Dropped {
-        /// When.
-        at: DateTime<Utc>,
-        /// Why.
-        why: Dropped,
-    },
+    Dropped { at: DateTime<Utc>, why: Dropped },
     /// Not done, in spite of trying.
     Failed {
-        /// When.
         at: DateTime<Utc>,
         /// The provider's answer, redacted.
         error: String,

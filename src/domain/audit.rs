@@ -61,19 +61,26 @@ impl Person {
 pub enum Actor {
     /// The bot itself: a schedule, a deadline, a reconcile step.
     System,
-    /// A person.
     Person(Person),
+}
+
+impl Actor {
+    /// Returns who it was, unless it was the bot.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Actor::Person(person) => Some(person),
+            Actor::System => None,
+        }
+    }
 }
 
 /// What happened. Stored as snake-case text; a word is never given another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The bot started.
     BotStarted,
     /// The configuration was read again, and the bot goes on by it.
     ConfigurationReloaded,
-    /// A sweep started.
     SweepStarted,
     /// A sweep finished; the detail has the counts and the rule.
     SweepFinished,
@@ -81,7 +88,6 @@ pub enum Action {
     SweepHeld,
     /// A guard refused a sweep.
     SweepRefused,
-    /// A sweep failed.
     SweepFailed,
     /// An account was proposed; the detail has the evidence.
     Proposed,
@@ -395,7 +401,6 @@ pub const HEARTBEAT: &str = "heartbeat";
 /// A collector that has not got the trail for longer than it should take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Behind {
-    /// Which.
     pub collector: String,
     /// How many events it has not got.
     pub events: i64,

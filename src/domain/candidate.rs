@@ -66,9 +66,7 @@ pub enum CandidateState {
     },
     /// Left alone.
     Skipped {
-        /// When.
         at: DateTime<Utc>,
-        /// Why.
         why: Skip,
         /// The last error before an approval grew too old.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +74,6 @@ pub enum CandidateState {
     },
     /// Not done, in spite of trying.
     Failed {
-        /// When.
         at: DateTime<Utc>,
         /// The provider's answer, redacted.
         error: String,
@@ -193,7 +190,6 @@ impl CandidateState {
 pub struct Candidate {
     /// Position in the request's list, from 0; fixed when the request is made.
     pub position: u32,
-    /// What was shown.
     pub shown: CandidateSnapshot,
     /// Where it stands.
     pub state: CandidateState,

@@ -72,7 +72,6 @@ enum Named {
     Days(NaiveDate, NaiveDate),
     /// A length of time before or after now.
     Length(Length),
-    /// One moment.
     Moment(DateTime<Utc>),
 }
 

@@ -44,7 +44,6 @@ pub struct Watch {
     pub request: RequestId,
     /// Where the account is.
     pub provider: ProviderName,
-    /// The account.
     pub account: Subject,
     /// The display name as it was shown, possibly empty. Untrusted text.
     pub name: String,
@@ -78,11 +77,8 @@ pub enum Ours {
 pub enum Seen {
     /// The provider no longer knows the account.
     Gone,
-    /// The account is there.
     Account {
-        /// Its status.
         status: AccountStatus,
-        /// When that changed.
         status_changed: Reading,
         /// What the log says of who changed it.
         log: Log,
@@ -113,7 +109,6 @@ pub enum Finding {
     BackBy(Back),
     /// The provider no longer knows it.
     Gone,
-    /// It was deactivated.
     Deactivated,
     /// We gave it back on a person's word.
     RestoredByUs,
@@ -143,7 +138,6 @@ pub enum End {
     Back(Back),
     /// The provider no longer knows it.
     Gone,
-    /// It was deactivated.
     Deactivated,
     /// We gave it back.
     RestoredByUs,

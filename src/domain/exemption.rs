@@ -24,7 +24,6 @@ pub struct Wish {
     pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
-    /// The account.
     pub account: Subject,
     /// The account's e-mail address, if it has one.
     pub email: Option<String>,
@@ -32,7 +31,6 @@ pub struct Wish {
     pub by: Person,
     /// Why. Untrusted text.
     pub reason: String,
-    /// From when on.
     pub starts_at: DateTime<Utc>,
     /// Until when.
     pub ends_at: DateTime<Utc>,
@@ -46,7 +44,6 @@ pub enum End {
     Lapsed,
     /// A person ended it early.
     Lifted {
-        /// Who.
         by: Person,
         /// In their words. Untrusted text.
         reason: Option<String>,
@@ -62,15 +59,12 @@ pub struct Granted {
     pub policy: PolicyName,
     /// Where the account is.
     pub provider: ProviderName,
-    /// The account.
     pub account: Subject,
     /// The owner.
     pub by: Person,
     /// Why. Untrusted text.
     pub reason: String,
-    /// When it was granted.
     pub granted_at: DateTime<Utc>,
-    /// From when on.
     pub starts_at: DateTime<Utc>,
     /// Until when.
     pub ends_at: DateTime<Utc>,

@@ -108,7 +108,6 @@ pub struct Stop {
 /// The identity row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
-    /// Which database this is.
     pub database: DatabaseId,
     /// When the epoch began; `None` for the first.
     pub epoch_began: Option<DateTime<Utc>>,

@@ -26,7 +26,6 @@ pub struct Missed {
 /// What was read of a suspended account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// Its last sign-in.
     pub last_sign_in: Option<DateTime<Utc>>,
     /// What the log said.
     pub look: SecondLook,

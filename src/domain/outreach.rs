@@ -58,9 +58,7 @@ impl OutreachAnswer {
 /// An answer that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
-    /// Who answered.
     pub by: Person,
-    /// What.
     pub answer: OutreachAnswer,
     /// When their click was received.
     pub at: DateTime<Utc>,
@@ -86,13 +84,11 @@ pub enum Asking {
         /// The address that they were found by.
         address: String,
     },
-    /// Asked.
     Asked {
         /// The chat system's user id.
         user: String,
         /// The address that they were found by.
         address: String,
-        /// When.
         at: DateTime<Utc>,
         /// What they said, if anything yet.
         answered: Option<Answered>,
@@ -143,7 +139,6 @@ pub struct OutreachQuestion {
     pub id: i64,
     /// The request.
     pub request: RequestId,
-    /// The account.
     pub account: Subject,
     /// As what they are asked.
     pub role: OutreachRole,

@@ -166,7 +166,6 @@ pub struct Plan {
     /// The listed accounts that were kept, candidates first, the longest idle first. A sweep keeps no account that it
     /// has nothing to say about; they are in the counts.
     pub assessed: Vec<Assessed>,
-    /// The counts.
     pub counts: Counts,
     /// Whether to ask.
     pub verdict: Verdict,

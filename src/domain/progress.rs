@@ -8,7 +8,6 @@ const SAYS_SOMETHING: Duration = Duration::seconds(5);
 /// A listing that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// When it began.
     pub began: DateTime<Utc>,
     /// How many accounts it has brought.
     pub accounts: u32,

@@ -20,7 +20,6 @@ pub enum Kind {
 /// One thing to tell, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reminder {
-    /// What.
     pub kind: Kind,
     /// Its moment; it may be sent later.
     pub at: DateTime<Utc>,

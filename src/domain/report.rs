@@ -24,7 +24,6 @@ pub enum ReportStep {
 /// What one listing of the directory found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// When.
     pub at: DateTime<Utc>,
     /// Accounts of the policy's type.
     pub contractors: u32,

@@ -25,7 +25,6 @@ pub struct Wish {
     pub provider: ProviderName,
     /// The request that the account was suspended for, if this bot suspended it.
     pub request: Option<RequestId>,
-    /// The account.
     pub account: Subject,
     /// Its display name, possibly empty. Untrusted text.
     pub name: String,
@@ -39,7 +38,6 @@ pub struct Wish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// It is not suspended.
     NotSuspended(AccountStatus),
     /// The provider no longer knows it.
     Gone,
@@ -65,15 +63,9 @@ pub enum RestorationState {
         confirmation: Confirmation,
     },
     /// There was nothing to restore.
-    Skipped {
-        /// When.
-        at: DateTime<Utc>,
-        /// Why.
-        why: Skip,
-    },
+    Skipped { at: DateTime<Utc>, why: Skip },
     /// Not done, in spite of trying.
     Failed {
-        /// When.
         at: DateTime<Utc>,
         /// The provider's answer, redacted; empty if there was none in time.
         error: String,
@@ -133,7 +125,6 @@ pub struct Restoration {
     pub id: i64,
     /// What was asked.
     pub wish: Wish,
-    /// When.
     pub asked_at: DateTime<Utc>,
     /// Where it stands.
     pub state: RestorationState,

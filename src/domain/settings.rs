@@ -57,7 +57,6 @@ pub struct Reminders {
     pub remind: People,
     /// How long before the deadline somebody else is notified.
     pub escalate_before: Option<Duration>,
-    /// Who.
     pub escalate_to: People,
 }
 

@@ -10,7 +10,6 @@ use super::assess::Evidence;
 pub struct CandidateSnapshot {
     /// The provider's id: what is acted on.
     pub id: AccountId,
-    /// The login.
     pub login: String,
     /// The display name, possibly empty. Untrusted text.
     pub name: String,

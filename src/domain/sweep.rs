@@ -17,23 +17,13 @@ pub const LATE_MIN: Duration = Duration::hours(2);
 #[serde(tag = "trigger", rename_all = "snake_case")]
 pub enum Trigger {
     /// The schedule's slot came.
-    Schedule {
-        /// The slot.
-        slot: DateTime<Utc>,
-    },
+    Schedule { slot: DateTime<Utc> },
     /// The slot came while the bot was not running.
-    CatchUp {
-        /// The slot.
-        slot: DateTime<Utc>,
-    },
+    CatchUp { slot: DateTime<Utc> },
     /// A person asked for it.
-    Command {
-        /// Who.
-        by: Person,
-    },
+    Command { by: Person },
     /// A person asked again about an ended request.
     AskedAgain {
-        /// Who.
         by: Person,
         /// The ended request.
         request: RequestId,
@@ -44,10 +34,7 @@ pub enum Trigger {
         request: RequestId,
     },
     /// A person took the policy's rule live.
-    WentLive {
-        /// Who.
-        by: Person,
-    },
+    WentLive { by: Person },
 }
 
 impl Trigger {

@@ -31,7 +31,6 @@ impl Outreach {
 pub enum Field {
     /// The name of the person who is asked.
     Name,
-    /// The policy's name.
     Policy,
     /// Until when the request waits.
     Deadline,
@@ -87,7 +86,6 @@ impl Template {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutreachRole {
-    /// It is their own.
     Person,
     /// It belongs to somebody who works for them.
     Manager,

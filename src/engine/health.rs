@@ -21,7 +21,7 @@ use crate::identity::{IdentityProvider as _, Terms};
 use crate::reports::overview::outcome;
 use crate::services::work::Work;
 use crate::services::{card_key, lock};
-use crate::store::{Store, StoreError, SweepRow, SweepState};
+use crate::store::{Store, StoreError, SweepRow};
 use crate::wording::counted;
 use crate::wording::deciders::lack_in_words;
 use crate::wording::lineage::reason;
@@ -46,7 +46,6 @@ const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 /// The health of the bot at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct BotHealth {
-    /// When that was.
     pub at: DateTime<Utc>,
     /// Whether the process itself works. If not, a restart may help; it does not help if Slack or a provider
     /// can't be reached.
@@ -66,7 +65,6 @@ pub struct BotHealth {
     pub other_connections: u64,
     /// Which database this process works with, and in which epoch.
     pub database_id: DatabaseId,
-    /// Each policy.
     pub policies: Vec<PolicyHealth>,
     /// The collectors of the audit trail that lack more than they should.
     pub collectors_behind: Vec<Behind>,
@@ -129,7 +127,6 @@ pub struct LastSweep {
     pub sweep: SweepId,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// `started`, `finished`, `held`, `refused` or `failed`.
     pub state: &'static str,
@@ -179,7 +176,7 @@ impl BotHealth {
 
 /// Says what it means that the chat system counts connections that are not ours.
 pub fn others_in_words(chat: &str, count: u64) -> String {
-    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    let connections = counted(usize::try_from(count).unwrap_or(usize::MAX), "connection", "connections");
     format!(
         "{chat} counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
          that crashed, receives some of the clicks, and this bot never sees them. Stop the other bot, or give each bot its own app"
@@ -312,15 +309,11 @@ impl Engine {
                 health.wrong.push(overdue_in_words(&policy.name, since));
             }
             let last_sweep = self.s.store.last_sweep(&policy.name).await?.map(|sweep| {
-                let (ended_at, counts) = match &sweep.state {
-                    SweepState::Started => (None, None),
-                    SweepState::Finished { at, counts, .. } => (Some(*at), Some(*counts)),
-                    SweepState::Failed { at, .. } => (Some(*at), None),
-                };
+                let counts = sweep.state.counts();
                 LastSweep {
                     sweep: sweep.id,
                     started_at: sweep.started_at,
-                    ended_at,
+                    ended_at: sweep.state.ended_at(),
                     state: sweep.state.word(),
                     outcome: outcome(&sweep),
                     listed: counts.map(|counts| counts.population),

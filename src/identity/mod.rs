@@ -102,7 +102,6 @@ pub struct Protected {
 /// One account read afresh, with everything that could speak against suspending it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreshLook {
-    /// The account.
     pub account: Account,
     /// Holds an administrator role.
     pub admin_role: bool,
@@ -117,7 +116,6 @@ pub struct FreshLook {
 /// What came of trying one thing that the bot needs at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// What it was.
     pub what: String,
     /// What was found, or a sentence that says what is wrong and how to fix it.
     pub result: Result<String, String>,

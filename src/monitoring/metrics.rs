@@ -76,12 +76,8 @@ pub(super) fn text(
     all.one("stuck_work", "Work that should have been done", health.stuck.len() as f64);
     all.policies(health);
     all.tallied(health, tally, slack.acknowledged);
-    all.counter(
-        "slack_reconnects",
-        "Sockets after the first one",
-        [(vec![], slack.connections.saturating_sub(1))],
-    );
-    all.counter("slack_unreadable_frames", "Frames that could not be read", [(vec![], slack.unreadable)]);
+    all.count("slack_reconnects", "Sockets after the first one", slack.connections.saturating_sub(1));
+    all.count("slack_unreadable_frames", "Frames that could not be read", slack.unreadable);
     for (name, provider) in &health.providers {
         all.provider(name, provider, providers.get(name).copied().unwrap_or_default());
     }
@@ -117,6 +113,10 @@ impl Metrics {
         self.gauge(name, help, [(vec![], value)]);
     }
 
+    fn count(&mut self, name: &str, help: &str, value: u64) {
+        self.counter(name, help, [(vec![], value)]);
+    }
+
     /// The name gets its `_total` when it is written.
     fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
         let family = Family::<Labels, Counter>::default();
@@ -129,18 +129,11 @@ impl Metrics {
     /// Each provider has names of its own, which begin with its name.
     fn provider(&mut self, name: &ProviderName, provider: &ProviderSign, traffic: Traffic) {
         let ProviderSign { terms: Terms { name: called, .. }, sign } = provider;
-        self.one(
-            &format!("{name}_healthy"),
-            &format!("Whether {called}'s last answer was good"),
-            truth(sign.ok),
-        );
-        self.counter(&format!("{name}_calls"), &format!("Requests to {called}"), [(vec![], traffic.calls)]);
-        let waits = [(vec![], traffic.waits)];
-        self.counter(
-            &format!("{name}_rate_limit_waits"),
-            &format!("Waits for a rate limit of {called}'s"),
-            waits,
-        );
+        let help = format!("Whether {called}'s last answer was good");
+        self.one(&format!("{name}_healthy"), &help, truth(sign.ok));
+        self.count(&format!("{name}_calls"), &format!("Requests to {called}"), traffic.calls);
+        let help = format!("Waits for a rate limit of {called}'s");
+        self.count(&format!("{name}_rate_limit_waits"), &help, traffic.waits);
         let waited = Counter::<f64, AtomicU64>::default();
         waited.inc_by(traffic.waited_ms as f64 / 1e3);
         let help = format!("Time spent waiting for rate limits of {called}'s");
@@ -190,7 +183,7 @@ impl Metrics {
             };
             never.chain(happened).map(labelled).collect::<Vec<_>>()
         };
-        self.counter("audit_events", "Events of the audit trail", [(vec![], tally.events)]);
+        self.count("audit_events", "Events of the audit trail", tally.events);
         self.counter("sweeps", "Sweeps that ended", by_policy(&tally.sweeps, "result", &SWEEPS));
         self.counter("decisions", "Requests that ended", by_policy(&tally.decisions, "kind", &DECISIONS));
         self.counter(

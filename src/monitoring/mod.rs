@@ -55,7 +55,6 @@ pub struct AtWork {
 /// What came of the last reload of the configuration.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reload {
-    /// When.
     pub at: DateTime<Utc>,
     /// Why the old configuration stands, if it does.
     pub refused: Option<String>,
@@ -80,7 +79,6 @@ pub struct Status {
     pub version: &'static str,
     /// The process.
     pub pid: u32,
-    /// When it started.
     pub started_at: DateTime<Utc>,
     /// What came of the last reload.
     pub reload: Option<Reload>,

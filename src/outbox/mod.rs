@@ -101,7 +101,6 @@ impl Standing {
 pub struct Identity<'a> {
     /// The mark by which it is found again; unique.
     pub key: String,
-    /// The channel.
     pub channel: &'a str,
     /// The message in whose thread it stands.
     pub thread: Option<&'a MessageRef>,
@@ -124,23 +123,17 @@ impl Outbox {
     ) -> anyhow::Result<Standing> {
         let now = self.s.clock.now();
         let mark = Mark { key: message.key.clone(), facts };
-        let mut row = match self.s.store.message(&message.key).await? {
-            Some(row) => row,
-            None => MessageRow {
-                thread: message.thread.map(|thread| thread.id.clone()),
-                ..MessageRow::new(message.key.clone(), message.channel.to_owned())
-            },
+        let fresh = || MessageRow {
+            thread: message.thread.map(|thread| thread.id.clone()),
+            ..MessageRow::new(message.key.clone(), message.channel.to_owned())
         };
+        let mut row = self.s.store.message(&message.key).await?.unwrap_or_else(fresh);
         if let Some(reference) = reference(&row).filter(|_| row.frozen) {
             return Ok(Standing::Current(reference, None));
         }
         if row.channel != message.channel && (row.ts.is_none() || message.card_of.is_some()) {
             // It has moved: what was tried, or stands, where it was to be before is not looked for in the new channel.
-            row = MessageRow {
-                thread: message.thread.map(|thread| thread.id.clone()),
-                page: row.page,
-                ..MessageRow::new(row.key, message.channel.to_owned())
-            };
+            row = MessageRow { page: row.page, ..fresh() };
         }
         if let Some(at) = backoff::until(row.retry_at, now) {
             return Ok(match reference(&row) {
@@ -334,7 +327,7 @@ impl Outbox {
             if self.leaves_channel(row).await? {
                 return Ok(self.s.clock.now());
             }
-            crate::services::lock(&self.unusable).insert(row.channel.clone(), why.clone());
+            lock(&self.unusable).insert(row.channel.clone(), why.clone());
             if row.attempts == 1 {
                 self.tell_people_of(&row.channel, why).await;
             }
@@ -362,7 +355,7 @@ impl Outbox {
     /// Notifies the policy's admins and approvers that its channel can't be posted to, which the channel can't say
     /// itself; those of groups too, each once per message.
     async fn tell_people_of(&self, channel: &str, why: &str) {
-        for policy in self.s.policies.iter().filter(|policy| policy.channel == channel) {
+        for policy in self.policies_of(channel) {
             let note = notices::channel_unusable(&policy.name, channel, why);
             for user in self.authz.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
@@ -376,7 +369,7 @@ impl Outbox {
     /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
     /// nobody: the next sweep asks instead, and ends them.
     pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<RequestId>> {
-        if !crate::services::lock(&self.unusable).contains_key(&policy.channel) {
+        if !lock(&self.unusable).contains_key(&policy.channel) {
             return Ok(Vec::new());
         }
         Ok(self.s.store.unposted(&policy.name).await?)
@@ -384,25 +377,26 @@ impl Outbox {
 
     /// Notes that the channel can be posted to. If it could not before, its people are looked up again.
     fn channel_works(&self, channel: &str) {
-        if crate::services::lock(&self.unusable).remove(channel).is_some() {
-            let of_channel = self.s.policies.iter().filter(|policy| policy.channel == channel);
-            for policy in of_channel {
-                self.authz.look_up_deciders_soon(&policy.name);
-            }
-            self.s.nudge();
+        if lock(&self.unusable).remove(channel).is_some() {
+            self.look_up_people_of(self.policies_of(channel));
         }
+    }
+
+    fn policies_of(&self, channel: &str) -> impl Iterator<Item = &Policy> {
+        self.s.policies.iter().filter(move |policy| policy.channel == channel)
+    }
+
+    fn look_up_people_of<'a>(&self, policies: impl Iterator<Item = &'a Policy>) {
+        policies.for_each(|policy| self.authz.look_up_deciders_soon(&policy.name));
+        self.s.nudge();
     }
 
     /// Notes that somebody has joined a channel, perhaps the bot: what waits to be said there is said, and who can
     /// decide is looked up again.
     pub(crate) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
-        let of_channel: Vec<_> = self.s.policies.iter().filter(|policy| policy.channel == channel).collect();
-        if !of_channel.is_empty() {
+        if self.policies_of(channel).next().is_some() {
             self.s.store.retry_now(channel).await?;
-            for policy in of_channel {
-                self.authz.look_up_deciders_soon(&policy.name);
-            }
-            self.s.nudge();
+            self.look_up_people_of(self.policies_of(channel));
         }
         Ok(())
     }
@@ -411,7 +405,7 @@ impl Outbox {
     pub(crate) async fn told(
         &self,
         message: &Identity<'_>,
-        card: &crate::chat::Card,
+        card: &Card,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         if self.s.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
             return Ok(None);

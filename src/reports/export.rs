@@ -5,10 +5,10 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::domain::audit::{Actor, AuditEvent};
+use crate::domain::audit::AuditEvent;
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::PolicyName;
-use crate::reports::sheet::{Sheet, or_empty, time};
+use crate::reports::sheet::{Column, Sheet, or_empty, time};
 use crate::wording::lineage::name;
 
 /// The kinds of file.
@@ -105,55 +105,33 @@ impl Excerpt {
     }
 }
 
+const COLUMNS: &[Column<AuditEvent>] = &[
+    ("seq", |event| event.seq.to_string()),
+    ("at", |event| time(event.at)),
+    ("actor", |event| (if event.actor.person().is_some() { "person" } else { "bot" }).to_owned()),
+    ("actor_id", |event| or_empty(event.actor.person().map(|person| &person.id))),
+    ("actor_name", |event| or_empty(event.actor.person().map(|person| &person.name))),
+    ("actor_email", |event| or_empty(event.actor.person().and_then(|person| person.email.as_ref()))),
+    ("action", |event| event.action.clone()),
+    ("policy", |event| or_empty(event.policy.as_ref())),
+    ("sweep", |event| or_empty(event.sweep)),
+    ("request", |event| or_empty(event.request)),
+    ("account_id", |event| or_empty(event.subject.as_ref().map(|subject| &subject.id))),
+    ("login", |event| or_empty(event.subject.as_ref().map(|subject| &subject.login))),
+    ("detail", |event| event.detail.to_string()),
+    ("prev_hash", |event| event.prev_hash.clone()),
+    ("hash", |event| event.hash.clone()),
+];
+
 /// The names of the columns.
 pub fn csv_head() -> Vec<u8> {
-    let columns = [
-        "seq",
-        "at",
-        "actor",
-        "actor_id",
-        "actor_name",
-        "actor_email",
-        "action",
-        "policy",
-        "sweep",
-        "request",
-        "account_id",
-        "login",
-        "detail",
-        "prev_hash",
-        "hash",
-    ];
-    Sheet::new(&columns).into_bytes()
+    Sheet::new(COLUMNS).into_bytes()
 }
 
 /// A row per event.
 pub fn csv_rows(events: &[AuditEvent]) -> Vec<u8> {
     let mut sheet = Sheet::continued();
-    for event in events {
-        let (kind, person) = match &event.actor {
-            Actor::System => ("bot", None),
-            Actor::Person(person) => ("person", Some(person)),
-        };
-        let subject = event.subject.as_ref();
-        sheet.row([
-            event.seq.to_string(),
-            time(event.at),
-            kind.to_owned(),
-            or_empty(person.map(|person| &person.id)),
-            or_empty(person.map(|person| &person.name)),
-            or_empty(person.and_then(|person| person.email.as_ref())),
-            event.action.clone(),
-            or_empty(event.policy.as_ref()),
-            or_empty(event.sweep),
-            or_empty(event.request),
-            or_empty(subject.map(|subject| &subject.id)),
-            or_empty(subject.map(|subject| &subject.login)),
-            event.detail.to_string(),
-            event.prev_hash.clone(),
-            event.hash.clone(),
-        ]);
-    }
+    sheet.rows(COLUMNS, events);
     sheet.into_bytes()
 }
 

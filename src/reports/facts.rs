@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, Actor, AuditEvent, Person};
+use crate::domain::audit::{Action, AuditEvent, Person};
 use crate::domain::candidate::Candidate;
 use crate::domain::date_range::DateRange;
 use crate::domain::exemption::Granted;
@@ -54,7 +54,6 @@ pub struct Evidence {
 pub struct Suspension<'a> {
     /// The request.
     pub request: RequestId,
-    /// The account.
     pub account: &'a AccountId,
     /// Its login then.
     pub login: &'a str,
@@ -126,7 +125,6 @@ pub(super) fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
 pub struct Decided<'a> {
     /// The request.
     pub request: &'a Request,
-    /// Its candidates.
     pub candidates: &'a [Candidate],
     /// The event; `None`: the request is still open.
     pub event: Option<&'a AuditEvent>,
@@ -183,11 +181,8 @@ fn authorization(before: &[AuditEvent], request: RequestId) -> Vec<&AuditEvent> 
 
 /// Who took these steps, by name.
 pub fn names(steps: &[&AuditEvent]) -> String {
-    let name = |event: &&AuditEvent| match &event.actor {
-        Actor::Person(person) => Some(person.name.clone()),
-        Actor::System => None,
-    };
-    steps.iter().filter_map(name).collect::<Vec<_>>().join(" and ")
+    let names = steps.iter().filter_map(|event| event.actor.person()).map(|person| person.name.as_str());
+    names.collect::<Vec<_>>().join(" and ")
 }
 
 /// Whether every listed account got exactly one answer.

@@ -25,7 +25,7 @@ use crate::domain::hash::hex;
 use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::report::{self, Listing, Report};
 use crate::services::Services;
-use crate::store::{SweepRow, SweepState};
+use crate::store::SweepRow;
 
 /// The program that auditors check the chain with: Python 3 and its standard library, nothing of ours.
 pub const VERIFIER: &str = include_str!("verify.py");
@@ -78,14 +78,12 @@ impl Reports {
 
 /// What a sweep found, unless a guard thinks that its listing was not whole.
 pub(crate) fn listing(sweep: &SweepRow) -> Option<Listing> {
-    match &sweep.state {
-        SweepState::Finished { counts, .. } if sweep.state.word() == "finished" => Some(Listing {
-            at: sweep.started_at,
-            contractors: counts.population.saturating_sub(counts.other_type),
-            inactive: counts.candidates + counts.waiting,
-        }),
-        SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
-    }
+    let counts = sweep.state.counts().filter(|_| sweep.state.word() == "finished")?;
+    Some(Listing {
+        at: sweep.started_at,
+        contractors: counts.population.saturating_sub(counts.other_type),
+        inactive: counts.candidates + counts.waiting,
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +96,7 @@ mod tests {
     use crate::domain::plan::Verdict;
     use crate::domain::sweep::Trigger;
     use crate::engine::bench::policy;
+    use crate::store::SweepState;
     use chrono::DateTime;
     use chrono::Utc;
 

@@ -1,14 +1,26 @@
 //! Tables for spreadsheets: comma-separated values whose cells no spreadsheet takes for formulas.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// A table under construction.
 pub(crate) struct Sheet(csv::Writer<Vec<u8>>);
 
+/// A column: its name, and what a row has in it.
+pub(crate) type Column<T> = (&'static str, fn(&T) -> String);
+
+/// A whole table.
+pub(crate) fn csv<T>(columns: &[Column<T>], rows: impl IntoIterator<Item: Borrow<T>>) -> Vec<u8> {
+    let mut sheet = Sheet::new(columns);
+    sheet.rows(columns, rows);
+    sheet.into_bytes()
+}
+
 impl Sheet {
-    pub(crate) fn new(columns: &[&str]) -> Sheet {
+    pub(crate) fn new<T>(columns: &[Column<T>]) -> Sheet {
         let mut sheet = Sheet::continued();
-        sheet.row(columns.iter().map(|column| (*column).to_owned()));
+        sheet.row(columns.iter().map(|(name, _)| (*name).to_owned()));
         sheet
     }
 
@@ -16,6 +28,12 @@ impl Sheet {
     pub(crate) fn continued() -> Sheet {
         // The last line of an export says what it is, in one cell.
         Sheet(csv::WriterBuilder::new().flexible(true).from_writer(Vec::new()))
+    }
+
+    pub(crate) fn rows<T>(&mut self, columns: &[Column<T>], rows: impl IntoIterator<Item: Borrow<T>>) {
+        for row in rows {
+            self.row(columns.iter().map(|(_, cell)| cell(row.borrow())));
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {

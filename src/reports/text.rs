@@ -12,6 +12,7 @@ use crate::domain::request::RequestState;
 use crate::domain::sweep::Trigger;
 use crate::identity::Terms;
 use crate::reports::facts::{self, Decided, Evidence, Suspension, Swept, adds_up};
+use crate::reports::sheet::or_empty;
 use crate::store::SweepState;
 use crate::wording::lineage::name;
 use crate::wording::{events, guard_in_words, last_moment, rule_in_words, span_of_time};
@@ -211,7 +212,7 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
 }
 
 fn is_complete(swept: &Swept) -> bool {
-    matches!(&swept.sweep.state, SweepState::Finished { counts, .. } if adds_up(counts))
+    swept.sweep.state.counts().is_some_and(|counts| adds_up(&counts))
 }
 
 fn sweeps(page: &mut String, evidence: &Evidence) {
@@ -219,29 +220,21 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
     let rows = evidence.swept.iter().map(|swept| {
         let sweep = &swept.sweep;
         let by = sweep.trigger.person().map(|by| format!(" by {}", by.name)).unwrap_or_default();
-        let (population, candidates, pages, result) = match &sweep.state {
-            SweepState::Finished { counts, verdict, pages, .. } => (
-                counts.population.to_string(),
-                counts.candidates.to_string(),
-                pages.to_string(),
-                verdict_in_words(verdict, swept.terms),
-            ),
-            SweepState::Failed { error, .. } => {
-                (String::new(), String::new(), String::new(), format!("failed: {error}"))
-            }
-            SweepState::Started => {
-                (String::new(), String::new(), String::new(), "has not ended yet".to_owned())
-            }
+        let counts = sweep.state.counts();
+        let result = match &sweep.state {
+            SweepState::Finished { verdict, .. } => verdict_in_words(verdict, swept.terms),
+            SweepState::Failed { error, .. } => format!("failed: {error}"),
+            SweepState::Started => "has not ended yet".to_owned(),
         };
         vec![
             sweep.id.to_string(),
             sweep.policy.to_string(),
             minute(sweep.started_at),
             format!("{}{by}", trigger_word(&sweep.trigger)),
-            population,
-            pages,
+            or_empty(counts.map(|counts| counts.population)),
+            or_empty(sweep.state.pages()),
             if is_complete(swept) { "yes" } else { "no" }.to_owned(),
-            candidates,
+            or_empty(counts.map(|counts| counts.candidates)),
             format!("{} ({})", rule_in_words(&sweep.rule).to_plain(), sweep.fingerprint),
             result,
         ]

@@ -33,7 +33,7 @@ use crate::identity::{Directory as _, IdentityProvider as _};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::attempt::{Blocked, Effort, WAIT_FOR_PERSON};
 use crate::services::{Services, card_key, lock};
-use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
+use crate::store::{AuditQuery, NewSweep, StartedSweep};
 use crate::wording::card_view::Before;
 use crate::wording::{card, card_view, notices};
 
@@ -319,7 +319,7 @@ impl Requests {
             paused: paused.as_ref(),
             request: &request,
             candidates: &candidates,
-            counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
+            counts: sweep.and_then(|sweep| sweep.state.counts()).unwrap_or_default(),
             page,
             policy: self.s.policy(&request.policy),
             restorations: &self.s.store.restorations_for(id).await?,

@@ -165,11 +165,7 @@ fn past(tx: &dyn Tx, policy: &str, rule: &Rule) -> Result<Past, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND state IN ('finished', 'held')
                ORDER BY id DESC LIMIT ?2";
     let rows = tx.all(sql, params![policy, SWEEPS_LOOKED_AT], sweeps::decode)?;
-    let counts =
-        rows.into_iter().filter(|row| row.rule.same_scope_as(rule)).filter_map(|row| match row.state {
-            sweeps::SweepState::Finished { counts, .. } => Some(counts),
-            sweeps::SweepState::Started | sweeps::SweepState::Failed { .. } => None,
-        });
+    let counts = rows.iter().filter(|row| row.rule.same_scope_as(rule)).filter_map(|row| row.state.counts());
     let counts: Vec<_> = counts.take(RECENT_SWEEPS).collect();
     Ok(Past {
         previous_population: counts.iter().take(POPULATION_SWEEPS).map(|counts| counts.population).max(),

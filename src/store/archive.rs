@@ -19,7 +19,6 @@ use super::{Store, StoreError};
 /// What an archive file is, for the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// The file's name.
     pub file: String,
     /// SHA-256 of its content, in hexadecimal.
     pub sha256: String,

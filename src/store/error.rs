@@ -41,7 +41,6 @@ pub enum StoreError {
     /// A row that this program would not have written. Never replaced by a default.
     #[error("row {id} of table {table} can't be used: {why}")]
     BadRow {
-        /// The table.
         table: &'static str,
         /// The row's key.
         id: String,
@@ -51,7 +50,6 @@ pub enum StoreError {
     /// There is no such row.
     #[error("table {table} has no row {id}")]
     Missing {
-        /// The table.
         table: &'static str,
         /// The key.
         id: String,

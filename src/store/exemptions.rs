@@ -16,7 +16,6 @@ use super::{Notice, Store, StoreError, once};
 /// What came of a wish for an exemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exempted {
-    /// It is granted.
     New(Granted),
     /// The same input had granted it before.
     Repeated(Granted),

@@ -28,7 +28,6 @@ const BY_EMAIL_NAMED_MAX: usize = 100;
 /// What a sweep came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedSweep {
-    /// The counts.
     pub counts: Counts,
     /// Whether it may ask.
     pub verdict: Verdict,

@@ -64,7 +64,6 @@ pub struct CardStands {
     pub channel: String,
     /// Its id within the channel.
     pub ts: String,
-    /// What it was rendered from.
     pub rendered: String,
     /// The request that it shows.
     pub request: RequestId,

@@ -86,7 +86,7 @@ pub use requests::OpenQuestion;
 pub use restorations::AskedFor;
 pub use reviews::Reviewed;
 pub use sqlite::{OpenError, Restoring, Writer};
-pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState, counts};
+pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 pub use watches::Drifted;
 
 use self::jobs::{Asked, Asking};

@@ -50,9 +50,7 @@ pub enum SweepState {
     Started,
     /// Through, whatever it came to.
     Finished {
-        /// When.
         at: DateTime<Utc>,
-        /// The counts.
         counts: Counts,
         /// What it came to: asked, previewed, held, refused, or nobody to ask about.
         verdict: Verdict,
@@ -61,7 +59,6 @@ pub enum SweepState {
     },
     /// It failed.
     Failed {
-        /// When.
         at: DateTime<Utc>,
         /// Why.
         error: String,
@@ -81,6 +78,30 @@ impl SweepState {
             SweepState::Failed { .. } => "failed",
         }
     }
+
+    /// Returns when it ended, whatever it came to.
+    pub fn ended_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            SweepState::Started => None,
+            SweepState::Finished { at, .. } | SweepState::Failed { at, .. } => Some(*at),
+        }
+    }
+
+    /// Returns how many pages of the listing were read, if it came to its end.
+    pub fn pages(&self) -> Option<u32> {
+        match self {
+            SweepState::Finished { pages, .. } => Some(*pages),
+            SweepState::Started | SweepState::Failed { .. } => None,
+        }
+    }
+
+    /// Returns what was counted, if it came that far.
+    pub fn counts(&self) -> Option<Counts> {
+        match self {
+            SweepState::Finished { counts, .. } => Some(*counts),
+            SweepState::Started | SweepState::Failed { .. } => None,
+        }
+    }
 }
 
 /// A sweep as recorded.
@@ -94,7 +115,6 @@ pub struct SweepRow {
     pub slot: String,
     /// Why it ran.
     pub trigger: Trigger,
-    /// When it started.
     pub started_at: DateTime<Utc>,
     /// The rule it ran by.
     pub rule: Rule,
@@ -271,12 +291,4 @@ fn decode_state(cells: &Cells<'_, '_>) -> Result<SweepState, StoreError> {
     };
     let word: String = cells.get("state")?;
     if word == state.word() { Ok(state) } else { Err(cells.bad("state: does not agree with the end")) }
-}
-
-/// The counts of a sweep, if it came that far.
-pub fn counts(sweep: &SweepRow) -> Counts {
-    match &sweep.state {
-        SweepState::Finished { counts, .. } => *counts,
-        SweepState::Started | SweepState::Failed { .. } => Counts::default(),
-    }
 }

@@ -101,7 +101,6 @@ words! {
 pub enum ButtonAction {
     /// Something about a request.
     Request {
-        /// What.
         what: RequestAction,
         /// The request.
         request: RequestId,
@@ -123,7 +122,6 @@ pub enum ButtonAction {
     Answer {
         /// The question.
         question: i64,
-        /// What is answered.
         answer: OutreachAnswer,
     },
     /// Asks a command in place of the answer on which the button stands, with the rights of the person who presses.
@@ -457,7 +455,6 @@ pub(crate) fn sort_word(sort: Sort) -> &'static str {
 }
 
 words! {
-    /// The kinds of dialogs.
     DialogKind {
         /// The review of a request.
         Review = "choose",

@@ -74,7 +74,6 @@ pub struct PolicyStatus<'a> {
     pub policy: &'a Policy,
     /// The last sweep: when, and what came of it.
     pub last_sweep: Option<(DateTime<Utc>, String)>,
-    /// The next slot.
     pub next_slot: Option<DateTime<Utc>>,
     /// How far a listing of its accounts has come, if one is under way.
     pub listing: Option<Progress>,

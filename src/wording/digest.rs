@@ -14,9 +14,7 @@ pub struct DigestView<'a> {
     pub policy: &'a str,
     /// A week or a month.
     pub period: DigestPeriod,
-    /// From when on.
     pub since: DateTime<Utc>,
-    /// Until when.
     pub until: DateTime<Utc>,
     /// What happened.
     pub tally: &'a Tally,

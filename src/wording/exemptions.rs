@@ -272,7 +272,6 @@ pub fn not_restored(account: &Account, why: NotRestored, terms: Terms) -> Text {
 /// Why an account is not restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotRestored {
-    /// It is not suspended.
     NotSuspended,
     /// Somebody else suspended it, and the person is no admin.
     NotOurs,
@@ -286,7 +285,6 @@ pub enum NotRestored {
     OwnAccount,
     /// No reason was given.
     NoReason,
-    /// The reason is too long.
     ReasonTooLong,
     /// It can't be determined whether it is the person's own.
     NoEmail,

@@ -25,7 +25,6 @@ pub struct Message<'a> {
     pub role: OutreachRole,
     /// The policy's wording.
     pub wording: &'a Template,
-    /// Their name.
     pub name: &'a str,
     /// The accounts, with the questions about them; at most [`PEOPLE_MAX`].
     pub about: Vec<(&'a OutreachQuestion, &'a Candidate)>,

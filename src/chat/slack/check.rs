@@ -38,7 +38,6 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// What.
     pub what: String,
     /// What was found, or what is wrong and how to fix it.
     pub result: Result<String, String>,

@@ -26,10 +26,7 @@ pub enum Verb {
         until: KeptUntil,
     },
     /// Keep these accounts active until a day, and go on asking about the others.
-    Keep {
-        /// Which, and until when.
-        until: KeptUntil,
-    },
+    Keep { until: KeptUntil },
     /// Suspend nobody.
     Deny,
     /// Turn a held request into an ordinary one, once.
@@ -72,7 +69,6 @@ impl Verb {
 pub struct Input {
     /// What is wanted.
     pub verb: Verb,
-    /// Who sent it.
     pub principal: Principal,
     /// When it arrived: the deadline is judged by this.
     pub received_at: DateTime<Utc>,
@@ -107,10 +103,7 @@ pub enum Refusal {
     /// Only an admin of the policy may do this.
     NotAnAdmin,
     /// The click came at or after the deadline.
-    PastDeadline {
-        /// The deadline.
-        deadline: DateTime<Utc>,
-    },
+    PastDeadline { deadline: DateTime<Utc> },
     /// The list on the person's screen is not the request's list.
     OtherList,
     /// The card is not recorded as posted yet.
@@ -129,15 +122,9 @@ pub enum Refusal {
     /// The verb does not fit the state, such as releasing what isn't held.
     DoesNotFit,
     /// The person who released (or asked for) it can't be the second person as well.
-    SecondPersonNeeded {
-        /// Who was first.
-        first: Person,
-    },
+    SecondPersonNeeded { first: Person },
     /// The person has given the first approval already; the second is somebody else's.
-    ApprovedFirstByYou {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    ApprovedFirstByYou { at: DateTime<Utc> },
     /// Only the person who approved first can take that back.
     NotYourApproval {
         /// Who did, if anybody.
@@ -155,11 +142,7 @@ pub enum Refusal {
     /// The results for the accounts are still being posted.
     OutcomesNotTold,
     /// It ended too long ago to be taken up.
-    RetryTooLate {
-        /// When.
-        ended_at: DateTime<Utc>,
-    },
-    /// Somebody has asked again already.
+    RetryTooLate { ended_at: DateTime<Utc> },
     AlreadyAskedAgain {
         /// Who and when, and what came of it.
         again: Box<AskedAgain>,
@@ -172,7 +155,6 @@ pub enum Refusal {
     OnlyOwnAccounts,
     /// An account can't be kept until that day.
     NotUntil {
-        /// The account.
         account: Subject,
         /// Its name, possibly empty. Untrusted text.
         name: String,
@@ -181,7 +163,6 @@ pub enum Refusal {
     },
     /// An account of the list doesn't wait for the decision any more.
     NotProposed {
-        /// The account.
         account: Subject,
         /// Its name, possibly empty. Untrusted text.
         name: String,

@@ -45,7 +45,6 @@ pub use retry::RETRY_WITHIN;
 /// Who decided, when, and in whose words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The person.
     pub by: Person,
     /// When their click was received.
     pub at: DateTime<Utc>,
@@ -94,10 +93,7 @@ pub enum RequestState {
     /// Shows what a new rule would propose; an admin may take the rule live.
     Preview,
     /// A guard stopped it; a second person may release it.
-    Held {
-        /// Which guard.
-        guard: Guard,
-    },
+    Held { guard: Guard },
     /// Waiting for a decision.
     Pending {
         /// The first approval, while it waits for a second person.
@@ -137,20 +133,14 @@ pub enum RequestState {
         decision: Decision,
     },
     /// Nobody answered in time; nobody is suspended.
-    Expired {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Expired { at: DateTime<Utc> },
     /// Taken back; nobody is suspended.
     Withdrawn {
         /// The decision: who, when and why.
         decision: Decision,
     },
     /// The previewed rule went live.
-    WentLive {
-        /// Who did it.
-        decision: Decision,
-    },
+    WentLive { decision: Decision },
     /// The rule was changed before anybody decided; nobody is suspended, and a new sweep asks again.
     Outdated {
         /// When that was noticed.
@@ -249,7 +239,6 @@ impl RequestState {
 pub struct Release {
     /// Who; they may not be the one who approves.
     pub by: Person,
-    /// When.
     pub at: DateTime<Utc>,
     /// The guard that they overrode.
     pub guard: Guard,
@@ -258,7 +247,6 @@ pub struct Release {
 /// Somebody wants to ask again about an ended request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedAgain {
-    /// Who, and when.
     pub decision: Decision,
     /// What came of it, once the sweep for it has ended.
     pub became: Option<Became>,

@@ -33,7 +33,6 @@ use super::search::quoted;
 /// Whose sign of life an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
-    /// The actor's.
     Actor,
     /// The actor's, as long as the event is about nobody else's account.
     OwnOnly,

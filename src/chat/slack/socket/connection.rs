@@ -42,18 +42,12 @@ pub(super) enum Greeting {
 pub(super) enum Notice {
     /// Slack will close it soon.
     Retiring {
-        /// Which.
         connection: u64,
         /// Slack's word for why.
         reason: String,
     },
     /// It is over.
-    Ended {
-        /// Which.
-        connection: u64,
-        /// How.
-        end: End,
-    },
+    Ended { connection: u64, end: End },
 }
 
 /// How a connection ended.
