@@ -13,12 +13,13 @@ use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
+use crate::services::WorkResult;
 use crate::store::{AuditContext, Exempted};
 use crate::wording::{exemptions, refusals};
 
 impl Commands {
     /// Grants an exemption.
-    pub(crate) async fn exempt(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
+    pub(crate) async fn exempt(&self, asked: &Asked<'_>, about: &About) -> WorkResult<Answer> {
         let form = Form::exemption();
         // The zone of its times is known once the policy is.
         let named = match self.said(asked, form, about, Tz::UTC) {
@@ -59,7 +60,7 @@ impl Commands {
         key: &str,
         wish: Wish,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if let Err(refusal) =
             exemption::check(&wish, &self.authz.account_owners(policy), policy.exemption_max, now)
         {
@@ -91,7 +92,7 @@ impl Commands {
         Ok(Ok(exemptions::exempted(&granted, waiting, now)))
     }
 
-    async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
+    async fn note_not_exempted(&self, wish: &Wish, why: &str) -> WorkResult<()> {
         let event = Draft {
             at: self.s.clock.now(),
             actor: Actor::Person(wish.by.clone()),
@@ -111,12 +112,7 @@ impl Commands {
     }
 
     /// Ends the account's exemptions.
-    pub(crate) async fn unexempt(
-        &self,
-        asked: &Asked<'_>,
-        person: &str,
-        said: &Said,
-    ) -> anyhow::Result<Answer> {
+    pub(crate) async fn unexempt(&self, asked: &Asked<'_>, person: &str, said: &Said) -> WorkResult<Answer> {
         let nobody = || asked.no_account_of_theirs(person, said.policy.as_deref());
         let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
             Ok(Some(found)) => found,
@@ -139,7 +135,7 @@ impl Commands {
     }
 
     /// Lists the exemptions that have not ended.
-    pub(crate) async fn exemptions(&self, policies: &[&Policy]) -> anyhow::Result<Answer> {
+    pub(crate) async fn exemptions(&self, policies: &[&Policy]) -> WorkResult<Answer> {
         let names = policies.iter().map(|policy| policy.name.clone()).collect();
         let now = self.s.clock.now();
         let open = self.s.store.open_exemptions(names, now).await?;
@@ -153,7 +149,7 @@ impl Commands {
         asked: &'b Asked<'a>,
         person: &str,
         wanted: Option<&str>,
-    ) -> anyhow::Result<Result<Option<(&'a Policy, &'b Principal, Account)>, Text>> {
+    ) -> WorkResult<Result<Option<(&'a Policy, &'b Principal, Account)>, Text>> {
         let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],

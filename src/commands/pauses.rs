@@ -10,6 +10,7 @@ use crate::domain::person::Principal;
 use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::request::Decision;
 use crate::domain::sweep::Trigger;
+use crate::services::WorkResult;
 use crate::store::{NewSweep, StoreError};
 use crate::wording::pauses::{self, Missed};
 use crate::wording::{exemptions, lineage, refusals};
@@ -25,7 +26,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let (meant, missed) = match self.meant(asked, policy, reason) {
             Ok(meant) => meant,
             Err(answer) => return Ok(answer),
@@ -61,7 +62,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if let Some(stop) = &self.s.store.lineage().stopped {
             if stop.is_unknown_to_sender(asked.at) {
                 return Ok(Err(lineage::resume_again()));
@@ -95,7 +96,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if policy.is_some() {
             return Ok(Err(lineage::resume_all()));
         }

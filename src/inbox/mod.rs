@@ -32,7 +32,7 @@ use crate::outbox::signed::{self, Origin};
 use crate::request::Requests;
 use crate::request::decision::{ButtonInput, refused_unseen};
 use crate::scheduler::Class;
-use crate::services::Services;
+use crate::services::{Services, WorkResult};
 use crate::store::{AuditContext, Receipt};
 use crate::wording::actions::{ButtonAction, Control, Dialog, RequestAction};
 use crate::wording::{lineage, refusals};
@@ -146,7 +146,7 @@ impl Handler for Arc<Inbox> {
 }
 
 impl Inbox {
-    async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
+    async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> WorkResult<Ack> {
         let origin = signed::unsigned(&mut inbound.what, &self.s.store.lineage());
         if let RateVerdict::TooFast { noted } = self.turn(&inbound).await? {
             let is_told = match inbound.what {
@@ -195,11 +195,7 @@ impl Inbox {
     }
 
     /// Answers a button or dialog of another database, or of an earlier epoch of this one. It changes nothing.
-    async fn not_of_this_database(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        origin: Origin,
-    ) -> anyhow::Result<Ack> {
+    async fn not_of_this_database(self: &Arc<Self>, inbound: &Inbound, origin: Origin) -> WorkResult<Ack> {
         let why = match origin {
             Origin::Ours => return Ok(Ack::Done),
             Origin::EarlierEpoch => "of an earlier epoch of the database",
@@ -224,7 +220,7 @@ impl Inbox {
         inbound: &Inbound,
         dialog: Dialog,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         match dialog {
             Dialog::Review(memory) => self.submit_review(inbound, memory, state).await,
             Dialog::Over => Ok(Ack::Done),
@@ -242,7 +238,7 @@ impl Inbox {
         inbound: &Inbound,
         message: &MessageRef,
         pressed: ButtonAction,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         match pressed {
             ButtonAction::Request { what, request, list_hash } => {
                 self.request_click(inbound, what, request, list_hash).await
@@ -266,7 +262,7 @@ impl Inbox {
         what: RequestAction,
         request: RequestId,
         list_hash: String,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let verb = match what {
             RequestAction::Suspend => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             RequestAction::Deny => Verb::Deny,
@@ -291,7 +287,7 @@ impl Inbox {
 
     /// Answers with what is made after the acknowledgement where the chat system lets it wait, such as a dialog: it carries
     /// no decision. The class is that of one all the same, for chat systems open dialogs for some seconds only.
-    fn later(self: &Arc<Self>, work: impl Future<Output = anyhow::Result<Made>> + Send + 'static) -> Ack {
+    fn later(self: &Arc<Self>, work: impl Future<Output = WorkResult<Made>> + Send + 'static) -> Ack {
         // The workflow has not ended before this has.
         let (this, handled) = (Arc::clone(self), self.s.tasks.token());
         Ack::Later(Later::new(Class::Action.run(async move {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::chat::{Inbound, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::inbox::Inbox;
+use crate::services::WorkResult;
 use crate::store::AuditContext;
 
 /// What somebody who has done nothing for a while may spend at once.
@@ -83,7 +84,7 @@ fn costs(what: &What) -> f64 {
 
 impl Inbox {
     /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    pub(crate) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<RateVerdict> {
+    pub(crate) async fn turn(&self, inbound: &Inbound) -> WorkResult<RateVerdict> {
         let person = self.authz.counted_by(&inbound.user);
         let turn = crate::services::lock(&self.pace).take(&person, costs(&inbound.what), Instant::now());
         if turn == (RateVerdict::TooFast { noted: true }) {

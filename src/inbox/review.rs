@@ -22,7 +22,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
 use crate::inbox::{Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
 use crate::wording::refusals;
@@ -97,7 +97,7 @@ impl Inbox {
         inbound: &Inbound,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
+    ) -> WorkResult<Result<(Modal, Place), NotShown>> {
         let (policy, voter) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
@@ -132,7 +132,7 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         id: RequestId,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+    ) -> WorkResult<Result<(&Policy, Voter), NotShown>> {
         let nothing = || NotShown::Over(self.requests.no_such_request());
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
@@ -155,7 +155,7 @@ impl Inbox {
         inbound: &Inbound,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+    ) -> WorkResult<Result<(&Policy, Voter), NotShown>> {
         let (policy, voter) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
@@ -171,7 +171,7 @@ impl Inbox {
         voter: Voter,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Voter, NotShown>> {
+    ) -> WorkResult<Result<Voter, NotShown>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
@@ -206,7 +206,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         click: DialogInput<'_>,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let DialogInput { view, memory, control, state, stamp } = click;
         let (now, change) = (self.s.clock.now(), control.change());
         let seen = review_dialog::seen(&memory, state, stamp);
@@ -235,7 +235,7 @@ impl Inbox {
         memory: &Memory,
         tick: bool,
         shown_by: impl FnOnce(Modal) -> Response,
-    ) -> anyhow::Result<Made> {
+    ) -> WorkResult<Made> {
         let drawing = Arc::clone(lock(&self.drawings).entry(view.id.clone()).or_default());
         let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
         let drawn = Arc::clone(&drawing.drawn).lock_owned().await;
@@ -259,7 +259,7 @@ impl Inbox {
         inbound: &Inbound,
         memory: &Memory,
         tick: bool,
-    ) -> anyhow::Result<Result<Modal, Text>> {
+    ) -> WorkResult<Result<Modal, Text>> {
         let review = self.s.store.review(memory.request, &inbound.user).await?;
         // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
@@ -294,7 +294,7 @@ impl Inbox {
         view: &ViewRef,
         memory: &Memory,
         position: u32,
-    ) -> anyhow::Result<Made> {
+    ) -> WorkResult<Made> {
         let may = self.may_review(inbound, memory.request, &memory.list_hash).await?;
         let place = self.dialogs.place().await;
         let review = self.s.store.review(memory.request, &inbound.user).await?;
@@ -336,7 +336,7 @@ impl Inbox {
         inbound: &Inbound,
         about: About,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
@@ -374,7 +374,7 @@ impl Inbox {
         voter: Voter,
         about: &About,
         until: &Until,
-    ) -> anyhow::Result<Option<Ack>> {
+    ) -> WorkResult<Option<Ack>> {
         let Some((request, candidates)) = self.s.store.request(about.request).await? else {
             let over = review_dialog::over(about.request, self.requests.no_such_request(), None);
             return Ok(Some(replaced(over)));
@@ -402,7 +402,7 @@ impl Inbox {
         inbound: &Inbound,
         memory: Memory,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
         self.s.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
         let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, state, ""));
@@ -458,7 +458,7 @@ impl Inbox {
         inbound: &Inbound,
         about: About,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let request = self.s.store.request(about.request).await?;
         let Some(policy) = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy)) else {
             self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());
