@@ -42,3 +42,19 @@ ids! {
     /// Tells a sweep from every other; a later one has a higher number.
     SweepId
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_plain_number_wherever_it_is_written() {
+        let id: RequestId = "17".parse().unwrap();
+        assert_eq!(
+            (format!("{id} {id:?}"), serde_json::to_string(&id).unwrap()),
+            ("17 17".into(), "17".into())
+        );
+        assert_eq!(serde_json::from_str::<RequestId>("17").unwrap(), id);
+        "#17".parse::<RequestId>().unwrap_err();
+    }
+}

@@ -199,7 +199,8 @@ impl Sweeper {
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.s.store.finish_sweep(sweep.id, finished).await?;
-        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request = result.request.map(|id| id.0), counts = ?result.counts, "sweep finished");
+        let request = result.request.map(|id| id.0);
+        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request, counts = ?result.counts, "sweep finished");
         Ok(())
     }
 
