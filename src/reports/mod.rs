@@ -22,7 +22,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::date_range::DateRange;
 use crate::domain::hash::hex;
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::ids::PolicyName;
+use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
 use crate::services::{Services, WorkResult};
 use crate::store::{SweepRow, SweepState};

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
+use crate::domain::ids::PolicyName;
 use crate::domain::missed::{self, Checked};
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::Requests;

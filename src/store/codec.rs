@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::domain::provider::ProviderName;
 
 use super::StoreError;

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::ids::RequestId;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId};
 use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};
