@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
@@ -18,10 +17,11 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::Candidate;
 use crate::domain::deciders::{Lack, Unable};
 use crate::domain::fold::folded;
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::ids::PolicyName;
+use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::settings::People;
-use crate::services::lock;
+use crate::services::{WorkError, WorkResult, lock};
 
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
@@ -31,7 +31,7 @@ const APPROVERS_MAX: usize = 200;
 pub(crate) const WRITTEN_TO_MAX: usize = 20;
 
 /// Returns what the accounts of everybody who may decide for the policy are called: these are never proposed.
-pub async fn accounts_of_approvers(authz: &Authz, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+pub async fn accounts_of_approvers(authz: &Authz, policy: &Policy) -> WorkResult<BTreeSet<String>> {
     if let Some(found) = authz.deciders.fresh(&policy.name, authz.s.clock.now()) {
         return Ok(found.accounts.clone());
     }
@@ -72,17 +72,19 @@ pub async fn look_up(
     policy: &Policy,
     so_far: &SoFar,
     clock: &Clock,
-) -> anyhow::Result<LookedUp> {
+) -> WorkResult<LookedUp> {
     let system = chat.terms().name;
     let members = chat.channel_members(&policy.channel).await;
     let (named, mut unable) = named(chat, policy, &members).await?;
-    anyhow::ensure!(
-        named.len() <= APPROVERS_MAX,
-        "more than {APPROVERS_MAX} people may approve; name fewer approvers"
-    );
-    let users = all_of(chat, &named, so_far, clock).await.context(
-        "can't look up the approvers; their own accounts are never proposed, so nothing is proposed now",
-    )?;
+    if named.len() > APPROVERS_MAX {
+        let why = format!("more than {APPROVERS_MAX} people may approve; name fewer approvers");
+        return Err(WorkError::Other(why));
+    }
+    let users = all_of(chat, &named, so_far, clock).await.map_err(|error| {
+        let what =
+            "can't look up the approvers; their own accounts are never proposed, so nothing is proposed now";
+        WorkError::from(error).context(what)
+    })?;
     so_far.forget(named.keys());
     let account_owners =
         own_accounts_of(chat, policy, users.iter().filter_map(|(_, user)| user.as_ref())).await?;
@@ -121,12 +123,14 @@ pub async fn look_up(
             found.deciders.admins.extend(as_what.admin.then_some(person));
         }
     }
-    anyhow::ensure!(
-        nameless.is_empty(),
-        "{system} gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
-         not be suspended. Have them confirm their address in {system}, or name their account in account_owners",
-        nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
-    );
+    if !nameless.is_empty() {
+        let names = nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+        return Err(WorkError::Other(format!(
+            "{system} gives no confirmed address of {names}, who may decide, so nobody can tell which account is \
+             theirs and must not be suspended. Have them confirm their address in {system}, or name their account \
+             in account_owners"
+        )));
+    }
     found.deciders.approvers.sort_by(|a, b| a.id.cmp(&b.id));
     found.deciders.admins.sort_by(|a, b| a.id.cmp(&b.id));
     found.deciders.unable = unable.into_iter().collect();
@@ -171,7 +175,7 @@ async fn named(
     chat: &dyn Chat,
     policy: &Policy,
     members: &Result<Vec<String>, ChatError>,
-) -> anyhow::Result<(BTreeMap<String, Named>, BTreeSet<Unable>)> {
+) -> WorkResult<(BTreeMap<String, Named>, BTreeSet<Unable>)> {
     let (mut named, mut unable) = (BTreeMap::<String, Named>::new(), BTreeSet::new());
     for (people, approver) in [(&policy.approvers, true), (&policy.admins, false)] {
         let mut add = |ids: &[String], how: How| {
@@ -194,16 +198,17 @@ async fn named(
                     format!("{} no longer has this user group", chat.terms().name)
                 }
                 Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("can't read the approvers' user group {group}"));
+                    let what = format!("can't read the approvers' user group {group}");
+                    return Err(WorkError::from(error).context(what));
                 }
             };
             unable.insert(Unable { who: group.clone(), why });
         }
         if people.channel_members {
-            let members = members.as_ref().map_err(Clone::clone);
-            let members =
-                members.context("can't read the members of the channel, and they are the approvers")?;
+            let members = members.as_ref().map_err(|error| {
+                let what = "can't read the members of the channel, and they are the approvers";
+                WorkError::from(error.clone()).context(what)
+            })?;
             add(members, How::InChannel);
         }
     }
@@ -216,12 +221,12 @@ async fn named(
 }
 
 impl Authz {
-    async fn look_up_people(&self, policy: &Policy) -> anyhow::Result<LookedUp> {
+    async fn look_up_people(&self, policy: &Policy) -> WorkResult<LookedUp> {
         look_up(&*self.s.chat, policy, &self.looked_up, &self.s.clock).await
     }
 
     /// Returns the policies whose questions wait and whose people are to be looked up again.
-    pub(crate) async fn deciders_due(&self) -> anyhow::Result<Vec<PolicyName>> {
+    pub(crate) async fn deciders_due(&self) -> WorkResult<Vec<PolicyName>> {
         let (open, now) = (self.s.store.open_questions().await?, self.s.clock.now());
         let is_due = |policy: &Policy| {
             open.iter().any(|one| one.policy == policy.name) && self.deciders.is_due(&policy.name, now)

@@ -1,14 +1,13 @@
 //! One person, several ids: in an organisation of several Slack workspaces a person may have an id of the workspace and
 //! one of the organisation. Lists, groups and channels may name either.
 
-use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::authz::Authz;
 use crate::authz::state::Ids;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::policy::{AccountOwners, Policy};
-use crate::services::lock;
+use crate::services::{WorkError, WorkResult, lock};
 
 /// From so many ids on, all are looked up again.
 const REMEMBERED_MAX: usize = 10_000;
@@ -89,14 +88,17 @@ pub(crate) async fn own_accounts_of(
     chat: &dyn Chat,
     policy: &Policy,
     approvers: impl Iterator<Item = &ChatUser>,
-) -> anyhow::Result<AccountOwners> {
+) -> WorkResult<AccountOwners> {
     let mut persons = Ids::new();
     if approvers.into_iter().any(|user| user.person_id.is_some()) {
         for id in policy.account_owners.keys() {
             match chat.user(id).await {
                 Ok(user) => persons.extend(user.person_id.map(|person| (id.clone(), person))),
                 Err(ChatError::NotFound(_)) => {}
-                Err(error) => return Err(error).context("can't look up the people of account_owners"),
+                Err(error) => {
+                    let error = WorkError::from(error);
+                    return Err(error.context("can't look up the people of account_owners"));
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::chat::Inbound;
 use crate::domain::audit::{Draft, Person};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
+use crate::services::WorkResult;
 use crate::store::AuditContext;
 
 /// Who may use a subcommand. Each role may do what the one before may.
@@ -85,7 +86,7 @@ impl Authz {
         inbound: &Inbound,
         word: &str,
         denied: Option<Denied>,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         let unknown = || Person::unknown(&inbound.user);
         let is_certain = denied.as_ref().is_none_or(Denied::is_certain);
         let (person, why) = match denied {

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::chat::ChatUser;
 use crate::domain::audit::{Draft, Person};
 use crate::domain::deciders::Deciders;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::services::lock;
 use crate::store::AuditContext;
 

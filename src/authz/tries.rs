@@ -10,7 +10,7 @@ use crate::authz::Authz;
 use crate::authz::state::{Tried, Tries};
 use crate::chat::Inbound;
 use crate::domain::audit::{Actor, Draft, Person};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::services::lock;
 use crate::store::{AuditContext, StoreError};
 

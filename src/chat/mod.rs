@@ -82,6 +82,18 @@ pub enum ChatError {
     Denied(String),
 }
 
+impl ChatError {
+    /// Whether it may pass by the next try: nobody has to do anything about it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
+            ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// A chat system.
 #[async_trait]
 pub trait Chat: Send + Sync {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::{self, Misread};
 use crate::domain::hash::hex;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::exit::{Exit, Usage};
 use crate::files::{self, PRIVATE};
 use crate::reports::export::{csv_end, csv_head, csv_rows};

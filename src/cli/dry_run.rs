@@ -25,7 +25,7 @@ use crate::identity::Terms;
 use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::messenger::Messenger;
 use crate::scheduler::Class;
-use crate::services::Parts;
+use crate::services::{Parts, WorkResult};
 use crate::store::Store;
 use crate::sweep::survey::{KeepMode, survey};
 use crate::sweep::surveys::{Survey, Surveys};
@@ -79,7 +79,7 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
 }
 
 /// Surveys a policy while the terminal shows how far that has come.
-async fn surveyed(engine: &Engine, policy: &Policy) -> anyhow::Result<Survey> {
+async fn surveyed(engine: &Engine, policy: &Policy) -> WorkResult<Survey> {
     let progress = Progress::of("accounts listed");
     let mut looks = tokio::time::interval(Duration::from_millis(100));
     let mut survey = std::pin::pin!(Class::Sweep.run(survey(

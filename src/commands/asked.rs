@@ -14,6 +14,7 @@ use crate::domain::audit::Draft;
 use crate::domain::nearest::nearest;
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
+use crate::services::WorkResult;
 use crate::store::AuditContext;
 use crate::wording::{mistakes, refusals};
 
@@ -105,7 +106,7 @@ impl Commands {
         word: &str,
         policy: &str,
         why: &str,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         let event = Draft::refused(asked.person(), asked.at, json!({ "command": word, "why": why }));
         let context = AuditContext::of_policy(policy);
         self.s.store.append(context, event).await?;

@@ -10,6 +10,7 @@ use crate::commands::tail::Said;
 use crate::commands::{Answer, Commands, history, tail};
 use crate::domain::person::Denied;
 use crate::scheduler::Class;
+use crate::services::WorkResult;
 use crate::wording::{answers, refusals};
 
 impl Commands {
@@ -20,7 +21,7 @@ impl Commands {
         inbound: &Inbound,
         text: &str,
         channel: &str,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let line = match Line::typed(text, &self.s.chat.terms().command) {
             Ok(line) => line,
             Err(card) => {
@@ -74,11 +75,7 @@ impl Commands {
     }
 
     /// A button elsewhere that sweeps: as if the person had typed it.
-    pub(crate) async fn sweep_pressed(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        policy: &str,
-    ) -> anyhow::Result<Ack> {
+    pub(crate) async fn sweep_pressed(self: &Arc<Self>, inbound: &Inbound, policy: &str) -> WorkResult<Ack> {
         let command = Command::Sweep { which: Which { policy: Some(policy.to_owned()), words: None } };
         let answer = self.answer(inbound, None, command).await?;
         self.give(inbound, None, answer);
@@ -107,7 +104,7 @@ impl Commands {
         inbound: &Inbound,
         here: Option<&str>,
         command: Command,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let Facts { word, role, what, is_about_all, .. } = command.facts();
         let mut rights = match self.authz.granted(&inbound.user, role).await {
             Ok(rights) => rights,
@@ -153,7 +150,7 @@ impl Commands {
         here: Option<&str>,
         asked: &Asked<'_>,
         command: Command,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let command = match self.understood(asked, command) {
             Ok(understood) => understood,
             Err(text) => return Ok(Err(text)),

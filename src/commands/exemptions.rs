@@ -14,12 +14,13 @@ use crate::domain::audit::{Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
+use crate::services::WorkResult;
 use crate::store::{AuditContext, Exempted};
 use crate::wording::{exemptions, refusals};
 
 impl Commands {
     /// Grants an exemption.
-    pub(crate) async fn exempt(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
+    pub(crate) async fn exempt(&self, asked: &Asked<'_>, about: &About) -> WorkResult<Answer> {
         let form = Form::exemption();
         // The zone of its times is known once the policy is.
         let named = match self.said(asked, form, about, Tz::UTC) {
@@ -61,7 +62,7 @@ impl Commands {
         key: &str,
         wish: Wish,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if let Err(refusal) =
             exemption::check(&wish, &self.authz.account_owners(policy), policy.exemption_max, now)
         {
@@ -93,7 +94,7 @@ impl Commands {
         Ok(Ok(exemptions::exempted(&granted, waiting, now)))
     }
 
-    async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
+    async fn note_not_exempted(&self, wish: &Wish, why: &str) -> WorkResult<()> {
         let event = Draft::refused(&wish.by, self.s.clock.now(), json!({ "command": "exempt", "why": why }))
             .about(wish.account.clone());
         let context = AuditContext::of_policy(&wish.policy);
@@ -108,12 +109,7 @@ impl Commands {
     }
 
     /// Ends the account's exemptions.
-    pub(crate) async fn unexempt(
-        &self,
-        asked: &Asked<'_>,
-        person: &str,
-        said: &Said,
-    ) -> anyhow::Result<Answer> {
+    pub(crate) async fn unexempt(&self, asked: &Asked<'_>, person: &str, said: &Said) -> WorkResult<Answer> {
         let nobody = || asked.no_account_of_theirs(person, said.policy.as_deref());
         let (policy, principal, account) = match self.concerned(asked, person, said.policy.as_deref()).await?
         {
@@ -137,7 +133,7 @@ impl Commands {
     }
 
     /// Lists the exemptions that have not ended.
-    pub(crate) async fn exemptions(&self, policies: &[&Policy]) -> anyhow::Result<Answer> {
+    pub(crate) async fn exemptions(&self, policies: &[&Policy]) -> WorkResult<Answer> {
         let names = policies.iter().map(|policy| policy.name.clone()).collect();
         let now = self.s.clock.now();
         let open = self.s.store.open_exemptions(names, now).await?;
@@ -151,7 +147,7 @@ impl Commands {
         asked: &'b Asked<'a>,
         person: &str,
         wanted: Option<&str>,
-    ) -> anyhow::Result<Result<Option<(&'a Policy, &'b Principal, Account)>, Text>> {
+    ) -> WorkResult<Result<Option<(&'a Policy, &'b Principal, Account)>, Text>> {
         let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],

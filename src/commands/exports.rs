@@ -15,12 +15,13 @@ use crate::commands::history::read_period;
 use crate::commands::{Answer, Commands};
 use crate::domain::audit::{Action, AuditEvent, Draft};
 use crate::domain::date_range::DateRange;
-use crate::domain::ids::RequestId;
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::ids::{PolicyName, RequestId};
+use crate::domain::policy::Policy;
 use crate::reports::evidence::bundle;
 use crate::reports::export::{Excerpt, Format};
 use crate::reports::facts::{Evidence, Swept};
 use crate::reports::sha256;
+use crate::services::WorkResult;
 use crate::store::{AuditContext, AuditQuery};
 use crate::wording::{counted, history as wording};
 
@@ -38,7 +39,7 @@ struct Taken {
 
 impl Commands {
     /// Sends the person a part of the trail as a file.
-    pub(crate) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+    pub(crate) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> WorkResult<Answer> {
         let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let question = match self.question(asked, words).await? {
             Ok(question) => question,
@@ -87,7 +88,7 @@ impl Commands {
     }
 
     /// Reads events for a file, in goes, up to where the trail ends now.
-    async fn excerpt(&self, now: DateTime<Utc>, taken: Taken) -> anyhow::Result<Result<Excerpt, Text>> {
+    async fn excerpt(&self, now: DateTime<Utc>, taken: Taken) -> WorkResult<Result<Excerpt, Text>> {
         let Some(head) = self.s.store.audit_head().await? else {
             return Ok(Err(wording::nothing_to_export(&taken.filters)));
         };
@@ -116,7 +117,7 @@ impl Commands {
         mut query: AuditQuery,
         head: i64,
         events: &mut BTreeMap<i64, AuditEvent>,
-    ) -> anyhow::Result<bool> {
+    ) -> WorkResult<bool> {
         (query.limit, query.before_seq) = (CHUNK, Some(head + 1));
         loop {
             let some = self.s.store.audit_onward(query.clone()).await?;
@@ -133,12 +134,7 @@ impl Commands {
     }
 
     /// Records that a copy is taken, before anybody gets it.
-    async fn record(
-        &self,
-        asked: &Asked<'_>,
-        action: Action,
-        detail: serde_json::Value,
-    ) -> anyhow::Result<()> {
+    async fn record(&self, asked: &Asked<'_>, action: Action, detail: serde_json::Value) -> WorkResult<()> {
         let policies = asked.policies();
         let policy = match policies.as_slice() {
             [only] => Some(only.name.clone()),
@@ -166,7 +162,7 @@ impl Commands {
     }
 
     /// Puts the evidence of a period together for an auditor.
-    pub(crate) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+    pub(crate) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> WorkResult<Answer> {
         let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let (name, _) = period_words(words);
         let mut policies = asked.policies();
@@ -218,7 +214,7 @@ impl Commands {
         asked: &Asked<'_>,
         policies: &[&Policy],
         period: DateRange,
-    ) -> anyhow::Result<Result<Evidence, Text>> {
+    ) -> WorkResult<Result<Evidence, Text>> {
         let restricted_to = self.visible_names(policies, asked.is_admin()).await?;
         // A person who may see everything also sees policies that are no longer configured.
         let names = match &restricted_to {
@@ -268,7 +264,7 @@ impl Commands {
     }
 
     /// The requests that were asked before the period, and decided or carried out in it.
-    async fn add_requests_of_before(&self, excerpt: &Excerpt, swept: &mut Vec<Swept>) -> anyhow::Result<()> {
+    async fn add_requests_of_before(&self, excerpt: &Excerpt, swept: &mut Vec<Swept>) -> WorkResult<()> {
         let known: BTreeSet<RequestId> =
             swept.iter().filter_map(|swept| Some(swept.request.as_ref()?.0.id)).collect();
         let named: BTreeSet<RequestId> = excerpt.events.iter().filter_map(|event| event.request).collect();
@@ -287,7 +283,7 @@ impl Commands {
         &self,
         mut excerpt: Excerpt,
         swept: &[Swept],
-    ) -> anyhow::Result<Result<Excerpt, Text>> {
+    ) -> WorkResult<Result<Excerpt, Text>> {
         let mut events: BTreeMap<i64, AuditEvent> =
             excerpt.events.into_iter().map(|event| (event.seq, event)).collect();
         for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {

@@ -7,6 +7,7 @@ use crate::domain::account::Account;
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::identity::{Directory as _, IdentityError};
+use crate::services::WorkResult;
 use crate::wording::history::cant_find_person;
 use crate::wording::refusals;
 
@@ -18,7 +19,7 @@ impl Commands {
         &self,
         policies: &[&'a Policy],
         person: &str,
-    ) -> anyhow::Result<Result<Option<(&'a Policy, Account)>, Text>> {
+    ) -> WorkResult<Result<Option<(&'a Policy, Account)>, Text>> {
         let address = match self.address_of(person).await {
             Ok(address) => address,
             Err(text) => return Ok(Err(text)),

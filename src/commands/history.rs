@@ -14,8 +14,10 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{AuditEvent, Person};
 use crate::domain::date_range::{self, DateRange};
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::ids::PolicyName;
+use crate::domain::policy::Policy;
 use crate::scheduler::Class;
+use crate::services::WorkResult;
 use crate::store::{ACCOUNTS_MAX, AuditQuery};
 use crate::wording::history as wording;
 
@@ -49,7 +51,7 @@ impl Commands {
         &self,
         visible: &[&Policy],
         admin: bool,
-    ) -> anyhow::Result<Option<Vec<PolicyName>>> {
+    ) -> WorkResult<Option<Vec<PolicyName>>> {
         let names: Vec<PolicyName> = visible.iter().map(|policy| policy.name.clone()).collect();
         let whole = names.len() == self.s.policies.len()
             && (admin || self.s.store.known_policies().await?.iter().all(|name| names.contains(name)));
@@ -61,7 +63,7 @@ impl Commands {
         asked: &Asked<'_>,
         words: &[String],
         cursor: Cursor,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let question = match self.question(asked, words).await? {
             Ok(question) => question,
             Err(text) => return Ok(Err(text)),
@@ -78,11 +80,7 @@ impl Commands {
     }
 
     /// A page of events, newest first, and whether there are newer and older ones.
-    async fn page(
-        &self,
-        query: &AuditQuery,
-        cursor: Cursor,
-    ) -> anyhow::Result<(Vec<AuditEvent>, bool, bool)> {
+    async fn page(&self, query: &AuditQuery, cursor: Cursor) -> WorkResult<(Vec<AuditEvent>, bool, bool)> {
         let limit = AUDIT_PAGE + 1;
         if let Some(after) = cursor.after {
             let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
@@ -108,7 +106,7 @@ impl Commands {
         &self,
         asked: &Asked<'_>,
         words: &[String],
-    ) -> anyhow::Result<Result<AuditQuestion, Text>> {
+    ) -> WorkResult<Result<AuditQuestion, Text>> {
         let policies = asked.policies();
         let filters = match Filters::read(words, &policies, asked.at) {
             Ok(filters) => filters,
@@ -151,7 +149,7 @@ impl Commands {
         &self,
         asked: &Asked<'_>,
         person: &str,
-    ) -> anyhow::Result<Result<(String, Vec<AccountId>), Text>> {
+    ) -> WorkResult<Result<(String, Vec<AccountId>), Text>> {
         let address = match self.address_of(person).await {
             Ok(address) => address,
             Err(text) => return Ok(Err(text)),
@@ -196,7 +194,7 @@ impl Commands {
         words: &[String],
         inbound: &Inbound,
         here: Option<&str>,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let (name, _) = period_words(words);
         let policy = match asked.policy(self, name) {
             Ok((policy, _)) => policy,
@@ -227,7 +225,7 @@ impl Commands {
     }
 
     /// Up to where the trail holds.
-    pub(crate) async fn verify(&self) -> anyhow::Result<Answer> {
+    pub(crate) async fn verify(&self) -> WorkResult<Answer> {
         let Some(_one) = self.reports.report_lock() else { return Ok(Err(wording::busy())) };
         let verified = self.s.store.verify().await?;
         if let Some(seq) = verified.broken_at {

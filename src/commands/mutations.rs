@@ -24,6 +24,7 @@ use crate::domain::restoration::Wish;
 use crate::domain::undated::is_our_suspension;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::decision::ButtonInput;
+use crate::services::WorkResult;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 use crate::wording::exemptions::{self, NotRestored};
 use crate::wording::{lineage, pauses, refusals};
@@ -37,7 +38,7 @@ impl Commands {
         self: &Arc<Self>,
         asked: &Asked<'_>,
         policy: Option<&str>,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let (policy, principal) = match asked.policy(self, policy) {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
@@ -66,7 +67,7 @@ impl Commands {
     }
 
     /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
-    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<SweepId>> {
+    async fn running_sweep(&self, policy: &str) -> WorkResult<Option<SweepId>> {
         let last = self.s.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
@@ -77,7 +78,7 @@ impl Commands {
         inbound: &Inbound,
         request: &str,
         reason: String,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let request = match request_called(request, &reason) {
             Ok(request) => request,
             Err(text) => return Ok(Err(text)),
@@ -98,7 +99,7 @@ impl Commands {
         inbound: &Inbound,
         request: &str,
         reason: String,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let request = match request_called(request, &reason) {
             Ok(request) => request,
             Err(text) => return Ok(Err(text)),
@@ -125,7 +126,7 @@ impl Commands {
         asked: &Asked<'_>,
         person: &str,
         said: &Said,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
@@ -150,7 +151,7 @@ impl Commands {
         asked: &Asked<'_>,
         provider: &ProviderName,
         account: &Account,
-    ) -> anyhow::Result<bool> {
+    ) -> WorkResult<bool> {
         if !self.suspension_holds(provider, account).await? {
             return Ok(false);
         }
@@ -160,12 +161,7 @@ impl Commands {
 
     /// Refuses to restore what is no account of their policies. The trail gets no more than what the person typed, and
     /// the same whether the directory has such an account or not: people who may read the trail may not learn it either.
-    async fn nobody_to_give_back(
-        &self,
-        asked: &Asked<'_>,
-        person: &str,
-        said: &Said,
-    ) -> anyhow::Result<Text> {
+    async fn nobody_to_give_back(&self, asked: &Asked<'_>, person: &str, said: &Said) -> WorkResult<Text> {
         if let Some((policy, principal)) = asked.granted.first() {
             let typed: String = person.chars().take(TYPED_MAX).collect();
             let why = "none of their policies covers such an account";
@@ -190,7 +186,7 @@ impl Commands {
         account: &Account,
         reason: String,
         key: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
@@ -302,7 +298,7 @@ impl Commands {
     }
 
     /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
-    async fn suspension_holds(&self, provider: &ProviderName, account: &Account) -> anyhow::Result<bool> {
+    async fn suspension_holds(&self, provider: &ProviderName, account: &Account) -> WorkResult<bool> {
         let ours = self.s.store.suspended_by_us(vec![account.id.clone()]).await?;
         let Some(suspended_at) = ours.get(&account.id).copied() else { return Ok(false) };
         let changed = account.status_changed.at();
@@ -324,7 +320,7 @@ impl Commands {
         principal: &Principal,
         account: &Account,
         why: NotRestored,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         let no_email = format!("{} gives no e-mail address for them", self.s.chat.terms().name);
         let why = match why {
             NotRestored::NotOurs => "the bot did not suspend it, and the person is not an admin",

@@ -6,10 +6,12 @@ use crate::authz::rights::{Role, unidentified};
 use crate::commands::asked::Asked;
 use crate::commands::{Answer, Commands};
 use crate::domain::exemption;
+use crate::domain::ids::PolicyName;
 use crate::domain::person::Principal;
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::policy::Policy;
 use crate::domain::request::Decision;
 use crate::domain::sweep::Trigger;
+use crate::services::WorkResult;
 use crate::store::{NewSweep, StoreError};
 use crate::wording::pauses::{self, Missed};
 use crate::wording::{exemptions, lineage, refusals};
@@ -25,7 +27,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let (meant, missed) = match self.meant(asked, policy, reason) {
             Ok(meant) => meant,
             Err(answer) => return Ok(answer),
@@ -61,7 +63,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if let Some(stop) = &self.s.store.lineage().stopped {
             if stop.is_unknown_to_sender(asked.at) {
                 return Ok(Err(lineage::resume_again()));
@@ -95,7 +97,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         if policy.is_some() {
             return Ok(Err(lineage::resume_all()));
         }

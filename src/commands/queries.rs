@@ -13,6 +13,7 @@ use crate::domain::request::Request;
 use crate::domain::schedule;
 use crate::identity::Directory as _;
 use crate::request::standing::fresh_standing;
+use crate::services::WorkResult;
 use crate::store::AuditQuery;
 use crate::sweep::survey::{KeepMode, survey};
 use crate::wording::{answers, refusals};
@@ -21,7 +22,7 @@ use crate::wording::{answers, refusals};
 const WHY_EVENTS: u32 = 5;
 
 impl Commands {
-    pub(crate) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+    pub(crate) async fn status(&self, visible: &[&Policy]) -> WorkResult<Card> {
         let policies = self.reports.policy_statuses(visible).await?;
         Ok(answers::status(
             env!("CARGO_PKG_VERSION"),
@@ -31,7 +32,7 @@ impl Commands {
         ))
     }
 
-    pub(crate) async fn pending(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+    pub(crate) async fn pending(&self, visible: &[&Policy]) -> WorkResult<Card> {
         Ok(answers::pending(&self.reports.open_requests(visible).await?))
     }
 
@@ -40,7 +41,7 @@ impl Commands {
         asked: &Asked<'_>,
         policy: Option<&str>,
         page: usize,
-    ) -> anyhow::Result<Answer> {
+    ) -> WorkResult<Answer> {
         let policy = match asked.policy(self, policy) {
             Ok((policy, _)) => policy,
             Err(text) => return Ok(Err(text)),
@@ -74,7 +75,7 @@ impl Commands {
         }
     }
 
-    pub(crate) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
+    pub(crate) async fn why(&self, visible: &[&Policy], person: &str) -> WorkResult<Answer> {
         let found = match self.account_of(visible, person).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
@@ -105,7 +106,7 @@ impl Commands {
         &self,
         visible: &[&Policy],
         account: &AccountId,
-    ) -> anyhow::Result<Option<RequestId>> {
+    ) -> WorkResult<Option<RequestId>> {
         let waiting = self.s.store.waiting(vec![account.clone()]).await?;
         let Some(id) = waiting.get(account).copied() else { return Ok(None) };
         let request = self.s.store.request(id).await?;
@@ -119,7 +120,7 @@ impl Commands {
         policy: &Policy,
         account: &Account,
         standing: &Standing,
-    ) -> anyhow::Result<Card> {
+    ) -> WorkResult<Card> {
         let now = self.s.clock.now();
         let waiting = self.waiting_in(visible, &account.id).await?;
         let query = AuditQuery {

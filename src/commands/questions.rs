@@ -8,6 +8,7 @@ use crate::chat::ReplyTo;
 use crate::commands::Commands;
 use crate::commands::state::WAITING_MAX;
 use crate::scheduler::Class;
+use crate::services::WorkResult;
 use crate::wording::refusals;
 
 impl Commands {
@@ -15,7 +16,7 @@ impl Commands {
     pub(crate) fn background_question(
         self: &Arc<Self>,
         reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+        work: impl Future<Output = WorkResult<()>> + Send + 'static,
     ) {
         let questions = &self.questions;
         let Ok(queued) = Arc::clone(&questions.queue).try_acquire_owned() else {

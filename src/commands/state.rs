@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 use tokio::sync::Semaphore;
 
+use crate::domain::ids::PolicyName;
 use crate::domain::plan::Plan;
-use crate::domain::policy::PolicyName;
 
 /// How many questions are answered at once.
 const ANSWERED_AT_ONCE: usize = 8;

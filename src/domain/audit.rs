@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 use super::account::{Account, AccountId};
 use super::fold::folded;
 use super::hash::hex;
-use super::ids::{RequestId, SweepId};
-use super::policy::PolicyName;
+use super::ids::{PolicyName, RequestId, SweepId};
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::account::AccountId;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::policy::{AccountOwners, PolicyName, is_own_account};
+use super::ids::PolicyName;
+use super::policy::{AccountOwners, is_own_account};
 use super::provider::ProviderName;
 
 /// How far ahead an exemption may start.

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::audit::{Action, Draft};
-use super::policy::PolicyName;
+use super::ids::PolicyName;
 use super::request::Decision;
 
 /// A pause of one policy.

@@ -1,13 +1,10 @@
 //! A policy: which accounts, inactive after how long, asked where, decided by which people, within which limits.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::Arc;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::account::{Account, UserType};
@@ -15,64 +12,10 @@ use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::fold::same;
 use super::hash::hex;
+use super::ids::PolicyName;
 use super::provider::ProviderName;
 use super::settings::{self, Limits, People, Reminders, Schedule};
 use super::template::Outreach;
-
-/// The name of a policy, as its rows and its work are kept by. Cloning it copies no text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(from = "String")]
-pub struct PolicyName(Arc<str>);
-
-impl From<&str> for PolicyName {
-    fn from(name: &str) -> PolicyName {
-        PolicyName(name.into())
-    }
-}
-
-impl From<String> for PolicyName {
-    fn from(name: String) -> PolicyName {
-        PolicyName(name.into())
-    }
-}
-
-impl Serialize for PolicyName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
-    }
-}
-
-impl fmt::Display for PolicyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
-    }
-}
-
-impl Borrow<str> for PolicyName {
-    fn borrow(&self) -> &str {
-        self
-    }
-}
-
-impl PartialEq<str> for PolicyName {
-    fn eq(&self, name: &str) -> bool {
-        **self == *name
-    }
-}
-
-impl PartialEq<&str> for PolicyName {
-    fn eq(&self, name: &&str) -> bool {
-        **self == **name
-    }
-}
-
-impl std::ops::Deref for PolicyName {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]

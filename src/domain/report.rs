@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 
 use super::date_range::DateRange;
 use super::digest::Tally;
-use super::policy::{PolicyName, start_of_day};
+use super::ids::PolicyName;
+use super::policy::start_of_day;
 
 /// Longer periods are reported per month.
 const WEEKS_UP_TO: Duration = Duration::days(190);

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::account::AccountStatus;
 use super::attempt::{self, ATTEMPTS_MAX, Attempt, Confirmation, Goal, Next, Proof, drafts};
 use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
-use super::ids::RequestId;
-use super::policy::{Policy, PolicyName};
+use super::ids::{PolicyName, RequestId};
+use super::policy::Policy;
 use super::provider::ProviderName;
 
 /// How long a wish is worked on if its policy is no longer in the configuration: the default of `execute_within`.

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::outbox::lineage::passes;
 use crate::outbox::signed::sighting;
 use crate::scheduler::Class;
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::wording::lineage as wording;
 
 /// The first and the longest wait while no channel can be read.
@@ -160,7 +160,7 @@ impl Engine {
     }
 
     /// Reads what the bot last said in a channel, and stops the database if that is more than it knows.
-    async fn read_channel(&self, channel: &str) -> anyhow::Result<()> {
+    async fn read_channel(&self, channel: &str) -> WorkResult<()> {
         let since = self.s.store.oldest_live_request().await?;
         let marks = self.s.chat.marks(channel, since).await?;
         let seen: Vec<Sighting> = marks.into_iter().filter_map(sighting).collect();

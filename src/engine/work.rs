@@ -9,12 +9,12 @@ use tracing::Instrument as _;
 
 use crate::domain::ids::RequestId;
 use crate::engine::{Engine, TICK_MAX};
-use crate::services::RETRY_AFTER_FAILURE;
 use crate::services::work::Work;
+use crate::services::{RETRY_AFTER_FAILURE, WorkResult};
 
 impl Engine {
     /// Looks at all rows and gives each that wants something its task.
-    pub(crate) async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> WorkResult<()> {
         if let Err(error) = self.s.store.write_stops().await {
             tracing::error!(%error, "a pause is in force that can't be written down; a restart would lift it");
         }
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// Gives a task to each sweep, restoration and suspended account that wants one.
-    async fn take_up_accounts(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn take_up_accounts(self: &Arc<Self>, stop: &CancellationToken) -> WorkResult<()> {
         self.sweeper.start_owed_sweeps().await;
         for sweep in self.s.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
@@ -59,7 +59,7 @@ impl Engine {
         self: &Arc<Self>,
         looked_at: DateTime<Utc>,
         stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         if let Err(error) = self.s.store.expire_due(self.s.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
@@ -131,7 +131,7 @@ impl Engine {
         self: &Arc<Self>,
         work: &Work,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         match *work {
             Work::Sweep(id) => tokio::select! {
                 biased;

@@ -11,6 +11,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::request::Verb;
 use crate::inbox::{Inbox, Made};
 use crate::request::decision::ButtonInput;
+use crate::services::WorkResult;
 use crate::store::AuditContext;
 use crate::wording::refusals;
 use crate::wording::review_dialog::{REASON, form};
@@ -33,7 +34,7 @@ impl Inbox {
         inbound: &Inbound,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Modal, Text>> {
+    ) -> WorkResult<Result<Modal, Text>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(refusals::no_such_request()));
         };
@@ -64,7 +65,7 @@ impl Inbox {
         request: RequestId,
         list_hash: String,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text)]));
         if reason.as_deref().is_some_and(exemption::is_too_long) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::chat::{Ack, Inbound};
 use crate::inbox::Inbox;
+use crate::services::WorkResult;
 use crate::wording::actions::{ButtonAction, RequestAction};
 
 impl Inbox {
@@ -12,7 +13,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         pressed: ButtonAction,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         match pressed {
             ButtonAction::Sweep { policy } => self.commands.sweep_pressed(inbound, &policy).await,
             ButtonAction::Request { what: RequestAction::Choose, request, list_hash } => {

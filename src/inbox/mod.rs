@@ -35,7 +35,7 @@ use crate::outbox::signed::{self, Origin};
 use crate::request::Requests;
 use crate::request::decision::{ButtonInput, refused_unseen};
 use crate::scheduler::Class;
-use crate::services::{Services, lock};
+use crate::services::{Services, WorkResult, lock};
 use crate::store::{AuditContext, Receipt};
 use crate::wording::actions::{ButtonAction, Control, Dialog, Memory, RequestAction};
 use crate::wording::{lineage, refusals};
@@ -158,7 +158,7 @@ impl Handler for Arc<Inbox> {
 }
 
 impl Inbox {
-    async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
+    async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> WorkResult<Ack> {
         let origin = signed::unsigned(&mut inbound.what, &self.s.store.lineage());
         if let RateVerdict::TooFast { noted } = self.turn(&inbound).await? {
             let is_told = match inbound.what {
@@ -207,7 +207,7 @@ impl Inbox {
     }
 
     /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    async fn turn(&self, inbound: &Inbound) -> anyhow::Result<RateVerdict> {
+    async fn turn(&self, inbound: &Inbound) -> WorkResult<RateVerdict> {
         let person = self.authz.counted_by(&inbound.user);
         let turn = lock(&self.pace).take(&person, rate_limit::costs(&inbound.what), Instant::now());
         if turn == (RateVerdict::TooFast { noted: true }) {
@@ -222,11 +222,7 @@ impl Inbox {
     }
 
     /// Answers a button or dialog of another database, or of an earlier epoch of this one. It changes nothing.
-    async fn not_of_this_database(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        origin: Origin,
-    ) -> anyhow::Result<Ack> {
+    async fn not_of_this_database(self: &Arc<Self>, inbound: &Inbound, origin: Origin) -> WorkResult<Ack> {
         let why = match origin {
             Origin::Ours => return Ok(Ack::Done),
             Origin::EarlierEpoch => "of an earlier epoch of the database",
@@ -250,7 +246,7 @@ impl Inbox {
         inbound: &Inbound,
         dialog: Dialog,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         match dialog {
             Dialog::Review(memory) => self.submit_review(inbound, memory, state).await,
             Dialog::Over => Ok(Ack::Done),
@@ -268,7 +264,7 @@ impl Inbox {
         inbound: &Inbound,
         message: &MessageRef,
         pressed: ButtonAction,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         match pressed {
             ButtonAction::Request { what, request, list_hash } => {
                 self.request_click(inbound, what, request, list_hash).await
@@ -292,7 +288,7 @@ impl Inbox {
         what: RequestAction,
         request: RequestId,
         list_hash: String,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let verb = match what {
             RequestAction::Suspend => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             RequestAction::Deny => Verb::Deny,
@@ -317,7 +313,7 @@ impl Inbox {
 
     /// Answers with what is made after the acknowledgement where the chat system lets it wait, such as a dialog: it carries
     /// no decision. The class is that of one all the same, for chat systems open dialogs for some seconds only.
-    fn later(self: &Arc<Self>, work: impl Future<Output = anyhow::Result<Made>> + Send + 'static) -> Ack {
+    fn later(self: &Arc<Self>, work: impl Future<Output = WorkResult<Made>> + Send + 'static) -> Ack {
         // The workflow has not ended before this has.
         let (this, handled) = (Arc::clone(self), self.s.tasks.token());
         Ack::Later(Later::new(Class::Action.run(async move {

@@ -11,6 +11,7 @@ use crate::domain::person::Denied;
 use crate::domain::template::OutreachRole;
 use crate::inbox::Inbox;
 use crate::request::decision::rejected_before;
+use crate::services::WorkResult;
 use crate::store::{AuditContext, Receipt};
 use crate::wording::{outreach, refusals};
 
@@ -21,13 +22,13 @@ impl Inbox {
         inbound: &Inbound,
         question: i64,
         answer: OutreachAnswer,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let text = self.take_answer(inbound, question, answer).await?;
         self.outbox.send_ephemeral(inbound.reply.clone(), text);
         Ok(Ack::Done)
     }
 
-    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: OutreachAnswer) -> anyhow::Result<Text> {
+    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: OutreachAnswer) -> WorkResult<Text> {
         let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         let received_at = match received {
             Receipt::New => inbound.received_at,
@@ -68,7 +69,7 @@ impl Inbox {
         inbound: &Inbound,
         question: &OutreachQuestion,
         why: &str,
-    ) -> anyhow::Result<Text> {
+    ) -> WorkResult<Text> {
         let event = rejected_before(&inbound.user, inbound.received_at, &Denied::CantTell(why.to_owned()));
         let request = self.s.store.request(question.request).await?;
         let context = request.map_or_else(AuditContext::default, |(request, _)| AuditContext::of(&request));

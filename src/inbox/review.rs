@@ -19,6 +19,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{self, Refusal, Request, Verb};
 use crate::inbox::{DialogInput, Inbox, Made, Place};
 use crate::request::decision::{ButtonInput, Rejected};
+use crate::services::WorkResult;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
 use crate::wording::refusals;
@@ -59,7 +60,7 @@ impl Inbox {
         inbound: &Inbound,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
+    ) -> WorkResult<Result<(Modal, Place), NotShown>> {
         let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
@@ -94,7 +95,7 @@ impl Inbox {
         &self,
         inbound: &Inbound,
         id: RequestId,
-    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
+    ) -> WorkResult<Result<(&Policy, Principal), NotShown>> {
         let nothing = || NotShown::Over(self.requests.no_such_request());
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
@@ -117,7 +118,7 @@ impl Inbox {
         inbound: &Inbound,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(&Policy, Principal), NotShown>> {
+    ) -> WorkResult<Result<(&Policy, Principal), NotShown>> {
         let (policy, principal) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
@@ -133,7 +134,7 @@ impl Inbox {
         principal: Principal,
         id: RequestId,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Principal, NotShown>> {
+    ) -> WorkResult<Result<Principal, NotShown>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
@@ -157,7 +158,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         click: DialogInput<'_>,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let DialogInput { view, memory, control, state, stamp } = click;
         let (now, change) = (self.s.clock.now(), control.change());
         let seen = review_dialog::seen(&memory, state, stamp);
@@ -186,7 +187,7 @@ impl Inbox {
         memory: &Memory,
         tick: bool,
         shown_by: impl FnOnce(Modal) -> Response,
-    ) -> anyhow::Result<Made> {
+    ) -> WorkResult<Made> {
         let Some(turn) = self.drawings.turn(&view.id).await else {
             return Ok(Made::of(Response::Nothing));
         };
@@ -204,7 +205,7 @@ impl Inbox {
         inbound: &Inbound,
         memory: &Memory,
         tick: bool,
-    ) -> anyhow::Result<Result<Modal, Text>> {
+    ) -> WorkResult<Result<Modal, Text>> {
         let review = self.s.store.review(memory.request, &inbound.user).await?;
         // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
@@ -239,7 +240,7 @@ impl Inbox {
         view: &ViewRef,
         memory: &Memory,
         position: u32,
-    ) -> anyhow::Result<Made> {
+    ) -> WorkResult<Made> {
         let may = self.may_review(inbound, memory.request, &memory.list_hash).await?;
         let place = self.dialogs.place().await;
         let review = self.s.store.review(memory.request, &inbound.user).await?;
@@ -281,7 +282,7 @@ impl Inbox {
         inbound: &Inbound,
         about: About,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let (policy, principal) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
@@ -319,7 +320,7 @@ impl Inbox {
         principal: Principal,
         about: &About,
         until: &Until,
-    ) -> anyhow::Result<Option<Ack>> {
+    ) -> WorkResult<Option<Ack>> {
         let Some((request, candidates)) = self.s.store.request(about.request).await? else {
             let over = review_dialog::over(about.request, self.requests.no_such_request(), None);
             return Ok(Some(replaced(over)));
@@ -343,7 +344,7 @@ impl Inbox {
         inbound: &Inbound,
         memory: Memory,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
         self.s.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
         let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, state, ""));
@@ -399,7 +400,7 @@ impl Inbox {
         inbound: &Inbound,
         about: About,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let request = self.s.store.request(about.request).await?;
         let Some(policy) = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy)) else {
             self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());

@@ -22,6 +22,7 @@ use crate::domain::restoration::RestorationState;
 use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::{Inbox, Made};
 use crate::request::decision::{ButtonInput, Rejected};
+use crate::services::WorkResult;
 use crate::store::AuditContext;
 use crate::wording::actions::{About, Dialog, RowAction, RowEntry};
 use crate::wording::review_dialog::{self, form};
@@ -30,11 +31,7 @@ use crate::wording::{refusals, shown_who};
 
 impl Inbox {
     /// Takes a chosen item of a person's menu.
-    pub(crate) async fn row_click(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        chosen: RowEntry,
-    ) -> anyhow::Result<Ack> {
+    pub(crate) async fn row_click(self: &Arc<Self>, inbound: &Inbound, chosen: RowEntry) -> WorkResult<Ack> {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         Ok(match chosen.what {
             RowAction::Keep => {
@@ -67,7 +64,7 @@ impl Inbox {
         &self,
         id: RequestId,
         position: u32,
-    ) -> anyhow::Result<Option<(&Policy, Request, Vec<Candidate>, Candidate)>> {
+    ) -> WorkResult<Option<(&Policy, Request, Vec<Candidate>, Candidate)>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else { return Ok(None) };
         let found = candidates.iter().find(|candidate| candidate.position == position).cloned();
         let policy = self.s.policy(&request.policy);
@@ -75,7 +72,7 @@ impl Inbox {
     }
 
     /// Answers as `why` does, if the person may ask it. `Some`: why not.
-    async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &RowEntry) -> anyhow::Result<Option<Text>> {
+    async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &RowEntry) -> WorkResult<Option<Text>> {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Some(self.requests.no_such_request()));
         };
@@ -102,7 +99,7 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         chosen: &RowEntry,
-    ) -> anyhow::Result<Result<Request, Rejected>> {
+    ) -> WorkResult<Result<Request, Rejected>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Err(Rejected::Away(self.requests.no_such_request())));
         };
@@ -122,7 +119,7 @@ impl Inbox {
     }
 
     /// Returns the dialog that asks until when, unless it would be refused. `Err`: why.
-    async fn ask_exempt(&self, inbound: &Inbound, chosen: &RowEntry) -> anyhow::Result<Result<Modal, Text>> {
+    async fn ask_exempt(&self, inbound: &Inbound, chosen: &RowEntry) -> WorkResult<Result<Modal, Text>> {
         let found = self.of_row(chosen.request, chosen.position).await?;
         let Some((policy, request, candidates, candidate)) = found else {
             return Ok(Err(self.requests.no_such_request()));
@@ -152,11 +149,7 @@ impl Inbox {
     }
 
     /// Returns the dialog that asks for the reason, unless it would be refused. `Err`: why.
-    async fn ask_give_back(
-        &self,
-        inbound: &Inbound,
-        chosen: &RowEntry,
-    ) -> anyhow::Result<Result<Modal, Text>> {
+    async fn ask_give_back(&self, inbound: &Inbound, chosen: &RowEntry) -> WorkResult<Result<Modal, Text>> {
         let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
         else {
             return Ok(Err(self.requests.no_such_request()));
@@ -180,7 +173,7 @@ impl Inbox {
         request: &Request,
         candidate: &Candidate,
         principal: &Principal,
-    ) -> anyhow::Result<Option<Text>> {
+    ) -> WorkResult<Option<Text>> {
         if !Role::Approver.held_by(principal) {
             let event = Draft::refused(
                 &principal.person,
@@ -213,7 +206,7 @@ impl Inbox {
         inbound: &Inbound,
         about: &About,
         state: &FormState,
-    ) -> anyhow::Result<Ack> {
+    ) -> WorkResult<Ack> {
         let Some((policy, request, _, candidate)) = self.of_row(about.request, about.position).await? else {
             self.outbox.send_ephemeral(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
@@ -265,7 +258,7 @@ impl Inbox {
         inbound: &Inbound,
         policy: &Policy,
         request: &Request,
-    ) -> anyhow::Result<Result<Principal, Text>> {
+    ) -> WorkResult<Result<Principal, Text>> {
         match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(principal) => Ok(Ok(principal)),
             Err(denied) => {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::chat::{Card, ChatError};
 use crate::domain::backoff;
 use crate::outbox::{Identity, Outbox};
-use crate::services::RETRY_AFTER_FAILURE;
+use crate::services::{RETRY_AFTER_FAILURE, WorkResult};
 use crate::store::MessageRow;
 
 /// A person who can't be written to is not tried for ever: the channel knows.
@@ -18,7 +18,7 @@ impl Outbox {
         key: &str,
         user: &str,
         card: &Card,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let row = self.s.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
         let now = self.s.clock.now();

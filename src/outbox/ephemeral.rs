@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::chat::{ReplyTo, Text};
 use crate::outbox::Outbox;
 use crate::scheduler::Class;
+use crate::services::{WorkError, WorkResult};
 use crate::store::StoreError;
 use crate::wording::refusals;
 
@@ -28,7 +29,7 @@ impl Outbox {
         self: &Arc<Self>,
         class: Class,
         reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+        work: impl Future<Output = WorkResult<()>> + Send + 'static,
     ) {
         let this = Arc::clone(self);
         self.s.tasks.spawn(class.run(async move {
@@ -41,9 +42,13 @@ impl Outbox {
 }
 
 /// Returns the reply to a person whose input met this error.
-pub(crate) fn broken(error: &anyhow::Error) -> Text {
-    match error.downcast_ref() {
-        Some(StoreError::CommitUnknown(_)) => refusals::in_doubt(),
-        Some(_) | None => refusals::broken(),
+pub(crate) fn broken(error: &WorkError) -> Text {
+    match error.without_context() {
+        WorkError::Store(StoreError::CommitUnknown(_)) => refusals::in_doubt(),
+        WorkError::Chat(_)
+        | WorkError::Identity(_)
+        | WorkError::Store(_)
+        | WorkError::Other(_)
+        | WorkError::Context { .. } => refusals::broken(),
     }
 }

@@ -15,12 +15,13 @@ use crate::authz::rights::Role;
 use crate::chat::{Ack, ChatError, Home, Inbound};
 use crate::domain::backoff;
 use crate::domain::hash::hex;
+use crate::domain::ids::PolicyName;
 use crate::domain::person::{Denied, Principal};
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::policy::Policy;
 use crate::identity::IdentityProvider as _;
 use crate::identity::watched::Watched;
 use crate::outbox::Outbox;
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::store::HomeRow;
 use crate::wording::{home, problem_in_words};
 
@@ -53,7 +54,7 @@ enum Due {
 
 impl Outbox {
     /// The person opened the page: it is published for them in a moment.
-    pub(crate) async fn home_opened(self: &Arc<Self>, inbound: &Inbound) -> anyhow::Result<Ack> {
+    pub(crate) async fn home_opened(self: &Arc<Self>, inbound: &Inbound) -> WorkResult<Ack> {
         self.s.store.home_opened(&inbound.user, inbound.received_at).await?;
         self.s.nudge();
         Ok(Ack::Done)
@@ -69,14 +70,14 @@ impl Outbox {
     }
 
     /// Whether some page is to be looked at, and when if not now.
-    pub(crate) async fn homes_due(&self) -> anyhow::Result<bool> {
+    pub(crate) async fn homes_due(&self) -> WorkResult<bool> {
         let (now, seen) = (self.s.clock.now(), self.state_of_things().await?);
         let rows = self.s.store.homes(now - KEPT_FRESH_FOR).await?;
         Ok(rows.iter().any(|row| due(row, &seen, now) != Due::Never))
     }
 
     /// Publishes the pages that are due: all that somebody waits for, and one of the others. Returns when to go on.
-    pub(crate) async fn publish_homes(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn publish_homes(&self) -> WorkResult<Option<DateTime<Utc>>> {
         let now = self.s.clock.now();
         let pace = *lock(&self.pace_of_pages);
         if let Some(at) = backoff::until(pace.paused_until, now) {
@@ -118,7 +119,7 @@ impl Outbox {
     }
 
     /// What a page is made of, apart from its person's rights: a change of it has each page looked at again.
-    async fn state_of_things(&self) -> anyhow::Result<String> {
+    async fn state_of_things(&self) -> WorkResult<String> {
         let events = self.s.store.last_event().await?;
         let chat = *self.s.connection.borrow();
         let problem = |one: &Watched| {
@@ -129,7 +130,7 @@ impl Outbox {
         Ok(format!("{events} {chat:?} {:?}", problems.collect::<Vec<_>>()))
     }
 
-    async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {
+    async fn publish_to(&self, mut row: HomeRow, seen: &str) -> WorkResult<()> {
         let asked = row.asked;
         let (page, mut sure) = self.page_for(&row.user).await?;
         let epoch = self.s.store.lineage().database.epoch;
@@ -170,7 +171,7 @@ impl Outbox {
         Ok(())
     }
 
-    async fn put_page_off(&self, mut row: HomeRow, error: &ChatError) -> anyhow::Result<()> {
+    async fn put_page_off(&self, mut row: HomeRow, error: &ChatError) -> WorkResult<()> {
         let now = self.s.clock.now();
         if let ChatError::RateLimited(wait) = error {
             let wait = Duration::from_std(*wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
@@ -190,7 +191,7 @@ impl Outbox {
     }
 
     /// The page as the person may see it now, and whether all their rights could be established.
-    async fn page_for(&self, user: &str) -> anyhow::Result<(Home, bool)> {
+    async fn page_for(&self, user: &str) -> WorkResult<(Home, bool)> {
         let (mut visible, mut unsure): (Vec<(&Policy, Principal)>, _) = (Vec::new(), false);
         for policy in &self.s.policies {
             match authz::identify(&self.authz, policy, user).await {
@@ -221,7 +222,7 @@ impl Outbox {
         admins
     }
 
-    async fn dashboard(&self, visible: &[(&Policy, Principal)], unsure: bool) -> anyhow::Result<Home> {
+    async fn dashboard(&self, visible: &[(&Policy, Principal)], unsure: bool) -> WorkResult<Home> {
         let now = self.s.clock.now();
         let policies: Vec<&Policy> = visible.iter().map(|(policy, _)| *policy).collect();
         let names: Vec<PolicyName> = policies.iter().map(|policy| policy.name.clone()).collect();

@@ -12,7 +12,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::backoff::earliest;
 use crate::domain::lineage::{Lineage, Stop};
 use crate::outbox::{Identity, Outbox};
-use crate::services::{card_key, lock};
+use crate::services::{WorkError, WorkResult, card_key, lock};
 use crate::store::AuditQuery;
 use crate::wording::lineage as wording;
 
@@ -21,7 +21,7 @@ const TELL_WITHIN: chrono::Duration = chrono::Duration::days(1);
 
 impl Outbox {
     /// Tells that the database is stopped, or that it goes on. Returns when to try again.
-    pub(crate) async fn tell_of_lineage(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn tell_of_lineage(&self) -> WorkResult<Option<DateTime<Utc>>> {
         match &self.s.store.lineage().stopped {
             Some(_) => self.tell_stopped().await,
             None => self.tell_resumed().await,
@@ -30,7 +30,7 @@ impl Outbox {
 
     /// Tells the channels and the admins that the database is stopped, and takes the buttons off the open cards. Returns
     /// when to try again.
-    async fn tell_stopped(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn tell_stopped(&self) -> WorkResult<Option<DateTime<Utc>>> {
         self.s.store.save_stop().await?;
         let lineage = self.s.store.lineage();
         let Some(stop) = &lineage.stopped else { return Ok(None) };
@@ -55,7 +55,7 @@ impl Outbox {
         Ok(wake)
     }
 
-    async fn tell_channels(&self, what: &str, card: &Card) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn tell_channels(&self, what: &str, card: &Card) -> WorkResult<Option<DateTime<Utc>>> {
         let mut wake = None;
         for channel in self.s.policies.iter().map(|policy| &policy.channel).collect::<BTreeSet<_>>() {
             let key = format!("{what}:{channel}");
@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     /// Returns the exemptions that the seen messages name and the file does not have, in words.
-    pub(crate) async fn missing_exemptions(&self, stop: &Stop) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn missing_exemptions(&self, stop: &Stop) -> WorkResult<Vec<String>> {
         let mut missing = Vec::new();
         for (account, words) in stop.exemptions() {
             let granted = self.s.store.exemptions_of(&AccountId(account.to_owned())).await?;
@@ -85,7 +85,7 @@ impl Outbox {
     }
 
     /// Tells the channels that the database goes on. Returns when to try again.
-    async fn tell_resumed(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn tell_resumed(&self) -> WorkResult<Option<DateTime<Utc>>> {
         let lineage: Arc<Lineage> = self.s.store.lineage();
         let query = AuditQuery { actions: vec![Action::DatabaseResumed], ..AuditQuery::latest(1) };
         let event = self.s.store.audit(query).await?.pop();
@@ -105,13 +105,13 @@ impl Outbox {
 }
 
 /// Returns how long to wait if the error passes by itself.
-pub(crate) fn passes(error: &anyhow::Error) -> Option<Duration> {
-    match error.downcast_ref::<ChatError>() {
-        Some(ChatError::RateLimited(wait)) => Some(*wait),
-        // Or the database could not be read.
-        Some(ChatError::Unavailable(_) | ChatError::Ambiguous(_)) | None => Some(Duration::ZERO),
-        Some(
-            ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_),
-        ) => None,
+pub(crate) fn passes(error: &WorkError) -> Option<Duration> {
+    match error.without_context() {
+        WorkError::Chat(ChatError::RateLimited(wait)) => Some(*wait),
+        WorkError::Chat(error) => error.may_pass().then_some(Duration::ZERO),
+        // Such as a database that could not be read.
+        WorkError::Identity(_) | WorkError::Store(_) | WorkError::Other(_) | WorkError::Context { .. } => {
+            Some(Duration::ZERO)
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::lineage::request_of;
 use crate::domain::policy::Policy;
 use crate::reports::Reports;
-use crate::services::{Services, lock, reference};
+use crate::services::{Services, WorkResult, lock, reference};
 use crate::store::{CardStands, MessageRow};
 use crate::wording::notices;
 
@@ -110,7 +110,7 @@ pub struct Identity<'a> {
 
 impl Outbox {
     /// Brings the message into the channel and up to date, as far as one try can.
-    pub(crate) async fn show(&self, message: &Identity<'_>, card: &Card) -> anyhow::Result<Standing> {
+    pub(crate) async fn show(&self, message: &Identity<'_>, card: &Card) -> WorkResult<Standing> {
         self.show_with(message, BTreeMap::new(), card).await
     }
 
@@ -120,7 +120,7 @@ impl Outbox {
         message: &Identity<'_>,
         facts: BTreeMap<String, String>,
         card: &Card,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         let now = self.s.clock.now();
         let mark = Mark { key: message.key.clone(), facts };
         let fresh = || MessageRow {
@@ -156,7 +156,7 @@ impl Outbox {
         reference: MessageRef,
         mark: &Mark,
         card: &Card,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         let now = self.s.clock.now();
         let digest = self.digest(card);
         let longest = || self.s.clock.now() + LATE_UPDATE_WITHIN;
@@ -202,7 +202,7 @@ impl Outbox {
         reference: MessageRef,
         digest: String,
         again: Option<DateTime<Utc>>,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         (row.rendered, row.render_again_at) = (Some(digest), again);
         succeeded(row);
         self.channel_works(&row.channel);
@@ -217,7 +217,7 @@ impl Outbox {
         reference: MessageRef,
         before: (Option<String>, Option<DateTime<Utc>>),
         error: &ChatError,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         if !matches!(error, ChatError::Ambiguous(_)) {
             (row.rendered, row.render_again_at) = before;
         }
@@ -231,7 +231,7 @@ impl Outbox {
         message: &Identity<'_>,
         mark: &Mark,
         card: &Card,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         if let Some(tried_at) = row.tried_at {
             let from = looked_for_from(tried_at, self.s.clock.now());
             let tried = signed::tried(&row.key, tried_at, &self.s.store.lineage());
@@ -269,7 +269,7 @@ impl Outbox {
         message: &Identity<'_>,
         reference: MessageRef,
         rendered: Option<String>,
-    ) -> anyhow::Result<Standing> {
+    ) -> WorkResult<Standing> {
         row.ts = Some(reference.id.clone());
         row.rendered = rendered;
         succeeded(row);
@@ -297,11 +297,7 @@ impl Outbox {
     }
 
     /// Records a failed try and says when to try again.
-    pub(crate) async fn put_off(
-        &self,
-        row: &mut MessageRow,
-        error: &ChatError,
-    ) -> anyhow::Result<DateTime<Utc>> {
+    pub(crate) async fn put_off(&self, row: &mut MessageRow, error: &ChatError) -> WorkResult<DateTime<Utc>> {
         // Being asked to wait is no failed try.
         if !matches!(error, ChatError::RateLimited(_)) {
             row.attempts += 1;
@@ -337,7 +333,7 @@ impl Outbox {
 
     /// Moves the request whose message this is to its policy's channel of today, if that is another one than the one that
     /// can't be posted to: there is somebody who reads it, and the approvers are looked up there in any case.
-    async fn leaves_channel(&self, row: &MessageRow) -> anyhow::Result<bool> {
+    async fn leaves_channel(&self, row: &MessageRow) -> WorkResult<bool> {
         let Some(id) = request_of(&row.key) else { return Ok(false) };
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(false) };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(false) };
@@ -368,7 +364,7 @@ impl Outbox {
 
     /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
     /// nobody: the next sweep asks instead, and ends them.
-    pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<RequestId>> {
+    pub(crate) async fn unposted(&self, policy: &Policy) -> WorkResult<Vec<RequestId>> {
         if !lock(&self.unusable).contains_key(&policy.channel) {
             return Ok(Vec::new());
         }
@@ -393,7 +389,7 @@ impl Outbox {
 
     /// Notes that somebody has joined a channel, perhaps the bot: what waits to be said there is said, and who can
     /// decide is looked up again.
-    pub(crate) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
+    pub(crate) async fn somebody_joined(&self, channel: &str) -> WorkResult<()> {
         if self.policies_of(channel).next().is_some() {
             self.s.store.retry_now(channel).await?;
             self.look_up_people_of(self.policies_of(channel));
@@ -406,7 +402,7 @@ impl Outbox {
         &self,
         message: &Identity<'_>,
         card: &Card,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         if self.s.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
             return Ok(None);
         }

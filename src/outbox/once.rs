@@ -16,6 +16,7 @@ use crate::domain::schedule;
 use crate::identity::Terms;
 use crate::outbox::{Identity, Outbox};
 use crate::reports::overview::is_late;
+use crate::services::WorkResult;
 use crate::store::{Drifted, Notice, SweepRow, SweepState};
 use crate::wording::{digest as digests, drift, exemptions, notices, pauses};
 
@@ -54,7 +55,7 @@ impl From<Vec<Part>> for Saying {
 impl Outbox {
     /// Returns what is to be said now. What comes up by the clock is written down first; a fault in one keeps no other
     /// waiting.
-    pub(crate) async fn unsaid(&self) -> anyhow::Result<Vec<Notice>> {
+    pub(crate) async fn unsaid(&self) -> WorkResult<Vec<Notice>> {
         let now = self.s.clock.now();
         if let Err(error) = self.s.store.lapse_exemptions(now).await {
             tracing::error!(%error, "can't end the exemptions that are over; none of them counts all the same");
@@ -82,7 +83,7 @@ impl Outbox {
     }
 
     /// Sends what there is to say. Returns when to try again, if it could not be sent.
-    pub(crate) async fn say(&self, notice: Notice) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn say(&self, notice: Notice) -> WorkResult<Option<DateTime<Utc>>> {
         let saying = match notice {
             Notice::Pause(id) => self.of_pause(id).await?,
             Notice::Digest(id) => self.of_digest(id).await?.into(),
@@ -106,7 +107,7 @@ impl Outbox {
     }
 
     /// While a pause is in force, each sweep that does not start because of it is reported.
-    async fn of_pause(&self, id: i64) -> anyhow::Result<Saying> {
+    async fn of_pause(&self, id: i64) -> WorkResult<Saying> {
         let Some(pause) = self.s.store.pause_by_id(id).await? else { return Ok(Saying::default()) };
         let goes_on = pause.ended.is_none();
         let Some(policy) = self.s.policy(&pause.policy) else {
@@ -124,7 +125,7 @@ impl Outbox {
         Ok(Saying { parts, goes_on })
     }
 
-    async fn of_digest(&self, id: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_digest(&self, id: i64) -> WorkResult<Vec<Part>> {
         let Some(row) = self.s.store.digest(id).await? else { return Ok(Vec::new()) };
         let policy = self.s.policy(&row.policy).and_then(|policy| Some((policy, policy.digest.as_ref()?)));
         let Some((policy, digest)) = policy else { return Ok(Vec::new()) };
@@ -145,7 +146,7 @@ impl Outbox {
         Ok(vec![Part::new(Notice::Digest(id).key(), &policy.channel, digests::card(&view))])
     }
 
-    async fn of_exemptions(&self, batch: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_exemptions(&self, batch: i64) -> WorkResult<Vec<Part>> {
         let now = self.s.clock.now();
         let mut ending = self.s.store.exemption_batch(batch).await?;
         // One that was lifted meanwhile ends no more.
@@ -159,7 +160,7 @@ impl Outbox {
     }
 
     /// The channel hears of all, and the thread of each card of its own.
-    async fn of_drift(&self, batch: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_drift(&self, batch: i64) -> WorkResult<Vec<Part>> {
         let found = self.s.store.drift_batch(batch).await?;
         let Some(first) = found.first() else { return Ok(Vec::new()) };
         let Some(policy) = self.s.policy(&first.policy) else { return Ok(Vec::new()) };
@@ -184,7 +185,7 @@ impl Outbox {
     }
 
     /// The thread of the card hears what came to light of an account that it suspended.
-    async fn of_missed_sign(&self, watch: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_missed_sign(&self, watch: i64) -> WorkResult<Vec<Part>> {
         let Some((found, missed)) = self.s.store.missed(watch).await? else { return Ok(Vec::new()) };
         let Some((request, candidates)) = self.s.store.request(found.request).await? else {
             return Ok(Vec::new());
@@ -200,7 +201,7 @@ impl Outbox {
         }])
     }
 
-    async fn of_sweep(&self, id: SweepId) -> anyhow::Result<Vec<Part>> {
+    async fn of_sweep(&self, id: SweepId) -> WorkResult<Vec<Part>> {
         let Some(sweep) = self.s.store.sweep(id).await? else { return Ok(Vec::new()) };
         let Some(policy) = self.s.policy(&sweep.policy) else { return Ok(Vec::new()) };
         let part = |card| Part::new(Notice::Sweep(id).key(), &policy.channel, card);
@@ -210,7 +211,7 @@ impl Outbox {
 
     /// A row counts a sweep's age from its first try, over restarts and reloads of the configuration: a sweep that is begun
     /// again and again shows like one that hangs.
-    async fn of_late_sweep(&self, id: SweepId) -> anyhow::Result<Vec<Part>> {
+    async fn of_late_sweep(&self, id: SweepId) -> WorkResult<Vec<Part>> {
         let Some(sweep) = self.s.store.sweep(id).await? else { return Ok(Vec::new()) };
         let policy = self.s.policy(&sweep.policy);
         let late = policy.filter(|policy| is_late(&sweep, policy, self.s.clock.now()));
@@ -221,7 +222,7 @@ impl Outbox {
         Ok(late.map(part).into_iter().collect())
     }
 
-    async fn of_restoration(&self, id: i64) -> anyhow::Result<Vec<Part>> {
+    async fn of_restoration(&self, id: i64) -> WorkResult<Vec<Part>> {
         let Some(restoration) = self.s.store.restoration(id).await? else { return Ok(Vec::new()) };
         let Some(policy) = self.s.policy(&restoration.wish.policy) else { return Ok(Vec::new()) };
         let until = match restoration.state {

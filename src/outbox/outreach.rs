@@ -11,14 +11,14 @@ use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::backoff;
 use crate::domain::candidate::Candidate;
 use crate::domain::fold::same;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{PolicyName, RequestId};
 use crate::domain::outreach::{self, Asking, OutreachQuestion};
-use crate::domain::policy::{Policy, PolicyName, Rule};
+use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::Request;
 use crate::domain::template::{OutreachRole, Template};
 use crate::identity::{Directory as _, IdentityError};
 use crate::outbox::{Identity, Outbox, Standing, looked_for_from};
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::store::MessageRow;
 use crate::wording::outreach as wording;
 
@@ -42,7 +42,7 @@ impl Round<'_> {
 
 impl Outbox {
     /// The requests whose people are being asked.
-    pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<RequestId>> {
+    pub(crate) async fn requests_that_ask(&self) -> WorkResult<Vec<RequestId>> {
         let asking = self.s.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
         let names: Vec<PolicyName> = asking.map(|policy| policy.name.clone()).collect();
         if names.is_empty() {
@@ -52,7 +52,7 @@ impl Outbox {
     }
 
     /// Takes the next step of asking for a request; says when to take the one after.
-    pub(crate) async fn ask_people_concerned(&self, id: RequestId) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn ask_people_concerned(&self, id: RequestId) -> WorkResult<Option<DateTime<Utc>>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
@@ -107,7 +107,7 @@ impl Outbox {
         round: &Round<'_>,
         question: &OutreachQuestion,
         attempts: u32,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         let Some(candidate) = round.candidate(question) else {
             return Ok(());
         };
@@ -200,7 +200,7 @@ impl Outbox {
         role: OutreachRole,
         user: &str,
         about: &[&OutreachQuestion],
-    ) -> anyhow::Result<Written> {
+    ) -> WorkResult<Written> {
         // The first question of a message stays its first one: who is done with stays on it.
         let first = about.first().map_or(0, |question| question.id);
         let key = format!("request:{}:ask:{}:{user}:{first}", round.request.id, role.word());
@@ -248,7 +248,7 @@ impl Outbox {
         Ok(Written::Sent)
     }
 
-    async fn note_asked(&self, about: &[&OutreachQuestion]) -> anyhow::Result<()> {
+    async fn note_asked(&self, about: &[&OutreachQuestion]) -> WorkResult<()> {
         let at = self.s.clock.now();
         for question in about {
             if let Asking::Found { user, address } = &question.state {
@@ -290,7 +290,7 @@ impl Outbox {
     }
 
     /// The channel of a person's direct messages, kept in the message's row; or when to try again.
-    async fn direct_channel(&self, key: &str, user: &str) -> anyhow::Result<Result<String, DateTime<Utc>>> {
+    async fn direct_channel(&self, key: &str, user: &str) -> WorkResult<Result<String, DateTime<Utc>>> {
         let now = self.s.clock.now();
         let row = self.s.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));

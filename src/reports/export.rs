@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::domain::audit::AuditEvent;
+use crate::domain::ids::PolicyName;
 use crate::domain::lineage::DatabaseId;
-use crate::domain::policy::PolicyName;
 use crate::reports::sheet::{Column, Sheet, or_empty, time};
 use crate::wording::lineage::name;
 

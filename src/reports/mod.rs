@@ -22,9 +22,10 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::date_range::DateRange;
 use crate::domain::hash::hex;
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::ids::PolicyName;
+use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
-use crate::services::Services;
+use crate::services::{Services, WorkResult};
 use crate::store::SweepRow;
 
 /// The program that auditors check the chain with: Python 3 and its standard library, nothing of ours.
@@ -52,11 +53,7 @@ impl Reports {
 
 impl Reports {
     /// The numbers of a policy in a period. `None`: the period is too long to be reported slice by slice.
-    pub(crate) async fn report_on(
-        &self,
-        policy: &Policy,
-        period: DateRange,
-    ) -> anyhow::Result<Option<Report>> {
+    pub(crate) async fn report_on(&self, policy: &Policy, period: DateRange) -> WorkResult<Option<Report>> {
         let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
             return Ok(None);
         };

@@ -11,6 +11,7 @@ use crate::domain::schedule;
 use crate::domain::sweep::late_at;
 use crate::identity::IdentityProvider as _;
 use crate::reports::Reports;
+use crate::services::WorkResult;
 use crate::store::{StoreError, SweepRow, SweepState};
 use crate::wording::{accounts, answers, backlog, days_off};
 
@@ -19,7 +20,7 @@ impl Reports {
     pub(crate) async fn policy_statuses<'a>(
         &self,
         visible: &[&'a Policy],
-    ) -> anyhow::Result<Vec<answers::PolicyStatus<'a>>> {
+    ) -> WorkResult<Vec<answers::PolicyStatus<'a>>> {
         let now = self.s.clock.now();
         let open = self.open_requests(visible).await?;
         let waiting = self.s.store.open_requests(None).await?;
@@ -77,7 +78,7 @@ impl Reports {
     pub(crate) async fn open_requests(
         &self,
         visible: &[&Policy],
-    ) -> anyhow::Result<Vec<(Request, Option<MessageRef>)>> {
+    ) -> WorkResult<Vec<(Request, Option<MessageRef>)>> {
         let mut open = Vec::new();
         for (request, _) in self.s.store.open_requests(None).await? {
             if visible.iter().any(|policy| policy.name == request.policy) {

@@ -12,7 +12,7 @@ use crate::domain::policy::{Policy, start_of_day};
 use crate::domain::report::Report;
 use crate::reports::state::{REFUSED_MAX, Trend};
 use crate::reports::{Reports, picture};
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::wording::history as wording;
 
 /// Weeks that the trend shows before this one.
@@ -24,7 +24,7 @@ const WAITS_S: [u64; 4] = [1, 2, 4, 8];
 
 impl Reports {
     /// The trend picture of a policy, if there is one now.
-    pub(crate) async fn trend(&self, policy: &Policy) -> anyhow::Result<Option<Block>> {
+    pub(crate) async fn trend(&self, policy: &Policy) -> WorkResult<Option<Block>> {
         let now = self.s.clock.now();
         let known = lock(&self.trends).get(&policy.name).cloned();
         if let Some(trend) = known.as_ref().filter(|trend| now - trend.looked_at < LOOKED_AT_EVERY) {

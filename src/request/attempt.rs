@@ -11,7 +11,7 @@ use crate::domain::attempt::{Attempt, AttemptStep, Goal, Proof};
 use crate::domain::backoff;
 use crate::domain::provider::ProviderName;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError, Reference, StatusChange};
-use crate::services::Services;
+use crate::services::{Services, WorkResult};
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
 pub(crate) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
@@ -67,7 +67,7 @@ pub(super) trait Effect: Sized {
     fn of(&self) -> Of<'_>;
 
     /// Waits for its turn, and says whether the effect may be looked into at all.
-    async fn begin(&mut self) -> anyhow::Result<Gate<Self>>;
+    async fn begin(&mut self) -> WorkResult<Gate<Self>>;
 
     /// Reads the account, with all that speaks against the effect.
     async fn look(&self, begun: &Self::Begun) -> Result<Self::Seen, IdentityError>;
@@ -78,7 +78,7 @@ pub(super) trait Effect: Sized {
         &mut self,
         begun: Self::Begun,
         seen: Self::Seen,
-    ) -> anyhow::Result<Option<AttemptStep<Self::Why>>>;
+    ) -> WorkResult<Option<AttemptStep<Self::Why>>>;
 
     /// Returns what the account shows of an earlier call. `None`: it did nothing.
     fn found(&self, _: &Account) -> Option<AttemptStep<Self::Why>> {
@@ -86,13 +86,13 @@ pub(super) trait Effect: Sized {
     }
 
     /// Commits a step. `false`: nothing may be done, since somebody else has settled it.
-    async fn commit(&mut self, step: AttemptStep<Self::Why>) -> anyhow::Result<bool>;
+    async fn commit(&mut self, step: AttemptStep<Self::Why>) -> WorkResult<bool>;
 
     /// Makes the call, once.
     async fn call(&mut self) -> Result<Reference, IdentityError>;
 
     /// Returns the step after a denial, or where there is no provider to ask, if that is this account's own.
-    async fn denied(&mut self, _: At, _: &IdentityError) -> anyhow::Result<Option<AttemptStep<Self::Why>>> {
+    async fn denied(&mut self, _: At, _: &IdentityError) -> WorkResult<Option<AttemptStep<Self::Why>>> {
         Ok(None)
     }
 
@@ -102,7 +102,7 @@ pub(super) trait Effect: Sized {
     }
 
     /// Returns the step after a call that did not plainly succeed. What it did is read before the next one.
-    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<AttemptStep<Self::Why>> {
+    async fn find_out(&mut self, error: IdentityError) -> WorkResult<AttemptStep<Self::Why>> {
         Ok(AttemptStep::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER })
     }
 }
@@ -135,7 +135,7 @@ pub(super) async fn changed_since(
 }
 
 /// Takes an effect as far as it can be taken now.
-pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
+pub(super) async fn attempt<E: Effect>(effect: &mut E) -> WorkResult<()> {
     let step = match effect.begin().await? {
         Gate::Open(begun) => match effect.of().s.unless_ended(effect.look(&begun)).await {
             Some(Ok(seen)) => effect.judge(begun, seen).await?,
@@ -170,7 +170,7 @@ pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
 async fn call_off<E: Effect>(
     effect: &mut E,
     end: AttemptStep<E::Why>,
-) -> anyhow::Result<Option<AttemptStep<E::Why>>> {
+) -> WorkResult<Option<AttemptStep<E::Why>>> {
     let Of { s, provider, account, attempt } = effect.of();
     // An account does not show whether its sessions have ended.
     if E::GOAL == Goal::EndSessions || !attempt.may_have_worked(E::GOAL) {
@@ -187,7 +187,7 @@ async fn call_off<E: Effect>(
 pub(super) async fn unread<E: Effect>(
     effect: &mut E,
     error: IdentityError,
-) -> anyhow::Result<AttemptStep<E::Why>> {
+) -> WorkResult<AttemptStep<E::Why>> {
     if let IdentityError::NotFound(_) = error {
         return Ok(AttemptStep::Skip(E::GONE));
     }
@@ -201,7 +201,7 @@ pub(super) async fn unread<E: Effect>(
 }
 
 /// Returns the step after a call that was rejected unseen.
-async fn rejected<E: Effect>(effect: &mut E, error: IdentityError) -> anyhow::Result<AttemptStep<E::Why>> {
+async fn rejected<E: Effect>(effect: &mut E, error: IdentityError) -> WorkResult<AttemptStep<E::Why>> {
     if let Some(own) = denied(effect, At::Call, &error).await? {
         return Ok(own);
     }
@@ -212,7 +212,7 @@ async fn denied<E: Effect>(
     effect: &mut E,
     at: At,
     error: &IdentityError,
-) -> anyhow::Result<Option<AttemptStep<E::Why>>> {
+) -> WorkResult<Option<AttemptStep<E::Why>>> {
     match error {
         IdentityError::Denied(_) | IdentityError::NotConfigured(_) => effect.denied(at, error).await,
         IdentityError::RateLimited { .. }

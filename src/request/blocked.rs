@@ -18,7 +18,7 @@ use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::outbox::Identity;
 use crate::request::Requests;
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::store::MessageRow;
 use crate::wording::{blocked as wording, deciders};
 
@@ -71,7 +71,7 @@ impl Requests {
         request: &Request,
         decision: &Decision,
         goes_on: bool,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(None) };
         let obstacle = lock(&self.obstacles)
             .get(&request.id)
@@ -96,14 +96,14 @@ impl Requests {
         Ok(None)
     }
 
-    async fn told_of(&self, request: &Request) -> anyhow::Result<Told> {
+    async fn told_of(&self, request: &Request) -> WorkResult<Told> {
         let prefix = prefix(request);
         Ok(Told::read(&prefix, self.s.store.messages_of(&prefix).await?))
     }
 
     /// Messages about blockers that could not be sent, or that nobody was notified of, are not sent any more: the
     /// request has ended, and its outcomes are posted.
-    pub(crate) async fn let_obstacles_go(&self, request: &Request) -> anyhow::Result<()> {
+    pub(crate) async fn let_obstacles_go(&self, request: &Request) -> WorkResult<()> {
         for mut row in self.s.store.messages_of(&prefix(request)).await? {
             if row.retry_at.is_some() || row.render_again_at.is_some() {
                 (row.retry_at, row.render_again_at) = (None, None);
@@ -119,7 +119,7 @@ impl Requests {
         request: &Request,
         decision: &Decision,
         why: &str,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let told = self.told_of(request).await?;
         let which = fingerprint(why);
         let number = match told.open.iter().find(|(_, open, _)| *open == which) {
@@ -144,7 +144,7 @@ impl Requests {
     }
 
     /// Says that it goes on, where that is owed. Returns when to try again.
-    pub(crate) async fn tell_going_on(&self, request: &Request) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn tell_going_on(&self, request: &Request) -> WorkResult<Option<DateTime<Utc>>> {
         let mut wake = None;
         for number in self.told_of(request).await?.unsaid {
             let key = key(request, number, OVER);
@@ -161,7 +161,7 @@ impl Requests {
         &self,
         request: &Request,
         candidates: &[Candidate],
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let (Some(lack), Some(policy)) =
             (self.authz.lack(request, candidates), self.s.policy(&request.policy))
         else {

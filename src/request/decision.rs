@@ -13,6 +13,7 @@ use crate::domain::person::{Denied, Principal};
 use crate::domain::policy::Policy;
 use crate::domain::request::{Input, Refusal, Request, Verb};
 use crate::request::Requests;
+use crate::services::WorkResult;
 use crate::store::{AuditContext, Decided, Receipt};
 use crate::wording::refusals;
 
@@ -54,7 +55,7 @@ impl Requests {
         self: &Arc<Self>,
         inbound: &Inbound,
         input: ButtonInput,
-    ) -> anyhow::Result<Result<Request, Rejected>> {
+    ) -> WorkResult<Result<Request, Rejected>> {
         // The receipt is recorded first: until it is settled, the deadline waits for it.
         let received = self
             .s
@@ -83,7 +84,7 @@ impl Requests {
         inbound: &Inbound,
         input: ButtonInput,
         received_at: DateTime<Utc>,
-    ) -> anyhow::Result<Result<Request, Rejected>> {
+    ) -> WorkResult<Result<Request, Rejected>> {
         let id = input.request;
         let Some(request) = self.s.store.request_alone(id).await? else {
             self.settle(inbound, "no such request", None).await?;
@@ -148,7 +149,7 @@ impl Requests {
     }
 
     /// Records that somebody was rejected before their input was read.
-    async fn turn_away(&self, inbound: &Inbound, request: &Request, denied: &Denied) -> anyhow::Result<()> {
+    async fn turn_away(&self, inbound: &Inbound, request: &Request, denied: &Denied) -> WorkResult<()> {
         let context = AuditContext::of(request);
         let event = rejected_before(&inbound.user, inbound.received_at, denied);
         if denied.is_certain() {
@@ -164,7 +165,7 @@ impl Requests {
         inbound: &Inbound,
         context: AuditContext,
         denied: &Denied,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         let event = rejected_before(&inbound.user, self.s.clock.now(), denied);
         Ok(self.authz.append_refused(denied.is_certain(), context, event).await?)
     }
@@ -174,7 +175,7 @@ impl Requests {
         inbound: &Inbound,
         outcome: &str,
         event: Option<(AuditContext, Draft)>,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         self.s.store.settle(&inbound.key, outcome, event, self.s.clock.now()).await?;
         Ok(())
     }

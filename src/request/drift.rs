@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
+use crate::domain::ids::PolicyName;
 use crate::domain::missed::{self, Checked};
-use crate::domain::policy::{Policy, PolicyName};
+use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::Requests;
+use crate::services::WorkResult;
 use crate::services::work::Work;
 
 /// So many accounts are looked at in one round; a round is one message at most.
@@ -26,7 +28,7 @@ const WAIT_FOR_PERSON: Duration = Duration::minutes(5);
 
 impl Requests {
     /// Whether a suspension of the policy is to be looked at again.
-    pub(crate) async fn drift_is_due(&self, policy: &Policy) -> anyhow::Result<bool> {
+    pub(crate) async fn drift_is_due(&self, policy: &Policy) -> WorkResult<bool> {
         Ok(policy.drift_watch.is_some()
             && self.s.store.watch_is_due(&policy.name, self.s.clock.now()).await?)
     }
@@ -36,7 +38,7 @@ impl Requests {
         &self,
         name: &PolicyName,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let Some(policy) = self.s.policy(name) else { return Ok(None) };
         let Some(watched_for) = policy.drift_watch else { return Ok(None) };
         let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
@@ -60,7 +62,7 @@ impl Requests {
         policy: &Policy,
         watched_for: Option<Duration>,
         stop: &CancellationToken,
-    ) -> anyhow::Result<usize> {
+    ) -> WorkResult<usize> {
         let work = Work::Watches(policy.name.clone());
         // What is wrong with the credential is wrong for all: the others wait unseen.
         let (halt, blocked) = (stop.child_token(), std::sync::Mutex::new(None));

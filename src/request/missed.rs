@@ -7,6 +7,7 @@ use crate::domain::missed::Checked;
 use crate::domain::sighting::SecondLook;
 use crate::identity::{ActivityLog as _, IdentityError, Looks};
 use crate::request::Requests;
+use crate::services::WorkResult;
 
 impl Requests {
     /// Reads the log about a suspended account that was just read. `Err`: it can't be read yet, and why.
@@ -15,7 +16,7 @@ impl Requests {
         watch: &Watch,
         account: &Account,
         with_log: bool,
-    ) -> anyhow::Result<Result<Checked, String>> {
+    ) -> WorkResult<Result<Checked, String>> {
         let last_sign_in = account.last_sign_in.at();
         let own_record = Ok(Checked { last_sign_in, look: SecondLook::NotAsked });
         if !with_log {

@@ -32,7 +32,7 @@ use crate::domain::sweep::Trigger;
 use crate::identity::{Directory as _, IdentityProvider as _};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::attempt::{Blocked, Effort, WAIT_FOR_PERSON};
-use crate::services::{Services, card_key, lock};
+use crate::services::{Services, WorkResult, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep};
 use crate::wording::card_view::Before;
 use crate::wording::{card, card_view, notices};
@@ -78,7 +78,7 @@ impl Requests {
         &self,
         id: RequestId,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
@@ -132,7 +132,7 @@ impl Requests {
         decision: &Decision,
         candidates: &[Candidate],
         stop: &CancellationToken,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let id = request.id;
         let (began, working) = (self.s.clock.now(), CancellationToken::new());
         let work = async {
@@ -166,7 +166,7 @@ impl Requests {
     }
 
     /// Whether more accounts are suspended than were.
-    async fn suspends_more(&self, id: RequestId, before: &[Candidate]) -> anyhow::Result<bool> {
+    async fn suspends_more(&self, id: RequestId, before: &[Candidate]) -> WorkResult<bool> {
         let suspended = |all: &[Candidate]| {
             all.iter().filter(|one| matches!(one.state, CandidateState::Suspended { .. })).count()
         };
@@ -182,7 +182,7 @@ impl Requests {
         decision: &Decision,
         candidates: &[Candidate],
         stop: &CancellationToken,
-    ) -> anyhow::Result<Effort> {
+    ) -> WorkResult<Effort> {
         let paused = lock(&self.obstacles).get(&request.id).map(|obstacle| obstacle.until);
         if backoff::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now()).is_some() {
             return Ok(Effort::NothingDue);
@@ -213,7 +213,7 @@ impl Requests {
     }
 
     /// Ends a question that a change of the rule has left behind. The request as it is then.
-    async fn leave_behind_if_outdated(&self, request: Request) -> anyhow::Result<Request> {
+    async fn leave_behind_if_outdated(&self, request: Request) -> WorkResult<Request> {
         let now = self.s.clock.now();
         match self.s.policy(&request.policy) {
             Some(policy) if request.state.awaits_decision() && request.is_outdated(&policy.rule, now) => {
@@ -228,7 +228,7 @@ impl Requests {
 
     /// Requests that a change of the rule ended are asked again, once for all that it ended that day. `false`: it
     /// waits for an admin to resume.
-    async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<bool> {
+    async fn sweep_by_new_rule(&self, request: &Request) -> WorkResult<bool> {
         let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.s.policy(&request.policy))
         else {
             return Ok(true);
@@ -253,7 +253,7 @@ impl Requests {
     }
 
     /// Starts what a request wants swept. `false`: the policy is paused, and it was not started.
-    pub(crate) async fn begin_sweep(&self, sweep: NewSweep) -> anyhow::Result<bool> {
+    pub(crate) async fn begin_sweep(&self, sweep: NewSweep) -> WorkResult<bool> {
         Ok(self.is_begun(&self.s.store.start_sweep(sweep).await?))
     }
 
@@ -288,7 +288,7 @@ impl Requests {
     async fn show_card(
         &self,
         id: RequestId,
-    ) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
+    ) -> WorkResult<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok((None, None));
         };
@@ -343,7 +343,7 @@ impl Requests {
 
     /// Returns whether the card of a request that ended before it stood may stand all the same, because an answer was
     /// lost.
-    async fn may_stand(&self, request: &Request) -> anyhow::Result<bool> {
+    async fn may_stand(&self, request: &Request) -> WorkResult<bool> {
         let Some(row) = self.s.store.message(&card_key(request.id)).await? else { return Ok(false) };
         let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
         let from = outbox::looked_for_from(tried_at, self.s.clock.now());
@@ -357,7 +357,7 @@ impl Requests {
     }
 
     /// When the first of the due candidates may be tried again.
-    async fn next_try(&self, id: RequestId) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn next_try(&self, id: RequestId) -> WorkResult<Option<DateTime<Utc>>> {
         let candidates =
             self.s.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
         let now = self.s.clock.now();
@@ -368,7 +368,7 @@ impl Requests {
 
     /// A rule that went live is swept for at once, so that nobody waits a day for the first question. `false`: it waits for
     /// an admin to resume.
-    async fn sweep_after_going_live(&self, request: &Request) -> anyhow::Result<bool> {
+    async fn sweep_after_going_live(&self, request: &Request) -> WorkResult<bool> {
         let (RequestState::WentLive { decision }, Some(policy)) =
             (&request.state, self.s.policy(&request.policy))
         else {
@@ -390,7 +390,7 @@ impl Requests {
         request: &Request,
         candidates: &[Candidate],
         card: &MessageRef,
-    ) -> anyhow::Result<Ending> {
+    ) -> WorkResult<Ending> {
         // Each retry is reported like the first time, about the accounts that were tried again.
         let retry = request.state.retry();
         let round = retry.map_or_else(String::new, |retry| format!(":retry:{}", retry.round));

@@ -12,6 +12,7 @@ use crate::domain::settings::People;
 use crate::domain::sweep::Trigger;
 use crate::outbox::{Identity, looked_for_from};
 use crate::request::Requests;
+use crate::services::WorkResult;
 use crate::store::NewSweep;
 use crate::wording::{notices, refusals};
 
@@ -41,7 +42,7 @@ impl Requests {
         request: &Request,
         candidates: &[Candidate],
         card: &MessageRef,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    ) -> WorkResult<Option<DateTime<Utc>>> {
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(None) };
         if !request.state.awaits_decision() {
             return self.settle_silence(policy, request).await;
@@ -71,11 +72,7 @@ impl Requests {
 
     /// Somebody decided while a message was under way: if it stands in the channel after all, people were notified, and
     /// the audit trail says so.
-    async fn settle_silence(
-        &self,
-        policy: &Policy,
-        request: &Request,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn settle_silence(&self, policy: &Policy, request: &Request) -> WorkResult<Option<DateTime<Utc>>> {
         for reminder in self.s.store.begun_nudges(request.id).await? {
             let key = key(request, reminder);
             let row = self.s.store.message(&key).await?;
@@ -114,7 +111,7 @@ impl Requests {
     }
 
     /// Somebody asked about an ended request again: a fresh sweep does. `false`: it waits for an admin to resume.
-    pub(crate) async fn sweep_to_ask_again(&self, request: &Request) -> anyhow::Result<bool> {
+    pub(crate) async fn sweep_to_ask_again(&self, request: &Request) -> WorkResult<bool> {
         let Some(AskedAgain { decision, became: None }) = &request.asked_again else {
             return Ok(true);
         };
@@ -144,7 +141,7 @@ impl Requests {
         })
     }
 
-    async fn left_out(&self, request: &Request) -> anyhow::Result<Option<Text>> {
+    async fn left_out(&self, request: &Request) -> WorkResult<Option<Text>> {
         if !matches!(request.state, RequestState::Approved { retry: Some(_), .. }) {
             return Ok(None);
         }

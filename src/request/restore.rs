@@ -12,13 +12,14 @@ use crate::domain::undated::is_changed_by_others;
 use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of, changed_since};
+use crate::services::WorkResult;
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
 const FIND_OUT_WITHIN: Duration = Duration::hours(1);
 
 impl Requests {
     /// Makes a restoration's row true as far as that can be done now; says when to look again.
-    pub(crate) async fn restore(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+    pub(crate) async fn restore(&self, id: i64) -> WorkResult<Option<DateTime<Utc>>> {
         let Some(restoration) = self.s.store.restoration(id).await? else {
             return Ok(None);
         };
@@ -55,7 +56,7 @@ impl Effect for Restoring<'_> {
         Of { s, provider: &wish.provider, account: &wish.account.id, attempt: self.attempt }
     }
 
-    async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
+    async fn begin(&mut self) -> WorkResult<Gate<Self>> {
         let s = &self.requests.s;
         let (now, lineage) = (s.clock.now(), s.store.lineage());
         if !lineage.owns_restoration(self.restoration.id) {
@@ -76,7 +77,7 @@ impl Effect for Restoring<'_> {
         Ok((account, in_log))
     }
 
-    async fn judge(&mut self, (): (), (account, in_log): Self::Seen) -> anyhow::Result<Option<RestoreStep>> {
+    async fn judge(&mut self, (): (), (account, in_log): Self::Seen) -> WorkResult<Option<RestoreStep>> {
         let tried_enough = self.restoration.state.is_tried_enough();
         let error = self.attempt.trouble.error.clone().unwrap_or_default();
         let intend = RestoreStep::Intend { status_changed: account.status_changed.at(), evidence: None };
@@ -88,7 +89,7 @@ impl Effect for Restoring<'_> {
         self.seen(account, None)
     }
 
-    async fn commit(&mut self, step: RestoreStep) -> anyhow::Result<bool> {
+    async fn commit(&mut self, step: RestoreStep) -> WorkResult<bool> {
         let (s, intends) = (&self.requests.s, matches!(step, RestoreStep::Intend { .. }));
         let taken = s.store.step_restoration(self.restoration.id, step, s.clock.now()).await?;
         if !intends {

@@ -6,7 +6,7 @@ use crate::domain::candidate::Candidate;
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
 use crate::request::Requests;
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 use crate::wording::row_menu::undo_until;
 
 /// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
@@ -29,7 +29,7 @@ impl Requests {
     }
 
     /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.
-    pub(crate) async fn look_at_finished_cards(&self) -> anyhow::Result<()> {
+    pub(crate) async fn look_at_finished_cards(&self) -> WorkResult<()> {
         let longest =
             self.s.policies.iter().map(|policy| policy.restore_button_for).max().unwrap_or_default();
         let since = self.s.clock.now() - longest - DOWN_MAX;

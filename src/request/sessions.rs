@@ -17,6 +17,7 @@ use crate::domain::request::{Decision, Request};
 use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference};
 use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of, WAIT_FOR_PERSON, wait_after};
+use crate::services::WorkResult;
 
 /// What would stop the other accounts of the round too, and how long they wait for it.
 type RoundBlocker = OnceLock<(String, Duration)>;
@@ -28,7 +29,7 @@ impl Requests {
         request: &Request,
         decision: &Decision,
         stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    ) -> WorkResult<()> {
         // Read again: some of the accounts were suspended in this round.
         let Some((_, candidates)) = self.s.store.request(request.id).await? else {
             return Ok(());
@@ -45,7 +46,7 @@ impl Requests {
                 attempt::attempt(&mut one).await
             })
             .collect();
-        let results: Vec<anyhow::Result<()>> =
+        let results: Vec<WorkResult<()>> =
             stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
         results.into_iter().collect()
     }
@@ -78,7 +79,7 @@ impl Effect for SessionsOf<'_> {
         }
     }
 
-    async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
+    async fn begin(&mut self) -> WorkResult<Gate<Self>> {
         let s = &self.requests.s;
         if self.stop.is_cancelled() {
             return Ok(Gate::Closed);
@@ -108,14 +109,14 @@ impl Effect for SessionsOf<'_> {
         self.puts_others_off(provider.read(self.of().account).await)
     }
 
-    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<AttemptStep<Dropped>>> {
+    async fn judge(&mut self, (): (), account: Account) -> WorkResult<Option<AttemptStep<Dropped>>> {
         Ok(Some(match account.status {
             AccountStatus::Suspended => AttemptStep::Intend { status_changed: None, evidence: None },
             status => AttemptStep::Skip(Dropped::NotSuspended(status)),
         }))
     }
 
-    async fn commit(&mut self, step: AttemptStep<Dropped>) -> anyhow::Result<bool> {
+    async fn commit(&mut self, step: AttemptStep<Dropped>) -> WorkResult<bool> {
         let (s, position) = (&self.requests.s, self.candidate.position);
         Ok(s.store.step_sessions(self.request.id, position, step, s.clock.now()).await?.is_some())
     }

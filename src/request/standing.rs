@@ -10,6 +10,7 @@ use crate::domain::provider::ProviderName;
 use crate::domain::undated::{Sight, back_by_others};
 use crate::identity::{ActivityLog as _, FreshLook};
 use crate::request::Requests;
+use crate::services::WorkResult;
 
 /// Returns the standing of one account that was read afresh at that time: what `assess` needs right before a
 /// suspension.
@@ -19,7 +20,7 @@ pub async fn fresh_standing(
     policy: &Policy,
     fresh: &FreshLook,
     at: DateTime<Utc>,
-) -> anyhow::Result<Standing> {
+) -> WorkResult<Standing> {
     let approvers = deciders::accounts_of_approvers(&requests.authz, policy).await?;
     let id = &fresh.account.id;
     let suspended = requests.s.store.suspended_by_us(vec![id.clone()]).await?;

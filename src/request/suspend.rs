@@ -25,7 +25,7 @@ use crate::request::attempt::{
 };
 use crate::request::standing::fresh_standing;
 use crate::services::work::Work;
-use crate::services::{lock, may_pass};
+use crate::services::{WorkResult, lock};
 
 /// What was read of an account is acted on within this time. A machine that slept in between, or whose clock jumped,
 /// starts again.
@@ -68,7 +68,7 @@ impl Requests {
         candidates: &[Candidate],
         at_most: usize,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Effort> {
+    ) -> WorkResult<Effort> {
         let effort = self.suspend_due(request, decision, candidates, at_most, stop).await?;
         self.end_sessions(request, decision, stop).await?;
         Ok(effort)
@@ -81,7 +81,7 @@ impl Requests {
         candidates: &[Candidate],
         at_most: usize,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Effort> {
+    ) -> WorkResult<Effort> {
         let now = self.s.clock.now();
         let mut due: Vec<(&Candidate, &Attempt)> = candidates
             .iter()
@@ -124,12 +124,12 @@ impl Requests {
                 blocker
             })
             .collect();
-        let results: Vec<anyhow::Result<Option<Blocker>>> =
+        let results: Vec<WorkResult<Option<Blocker>>> =
             stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
         if results.is_empty() {
             return Ok(Effort::NothingDue);
         }
-        let blockers: Vec<Option<Blocker>> = results.into_iter().collect::<anyhow::Result<_>>()?;
+        let blockers: Vec<Option<Blocker>> = results.into_iter().collect::<WorkResult<_>>()?;
         // What turns everybody away turns everybody away in the next round, too.
         let of_all = |blocker: &Blocker| !(blocker.may_be_of_one && passage.ever_open());
         Ok(blockers.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
@@ -175,7 +175,7 @@ impl<'a> Effect for Suspension<'a> {
         }
     }
 
-    async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
+    async fn begin(&mut self) -> WorkResult<Gate<Self>> {
         let s = &self.requests.s;
         // Whatever is waited for is waited for before anything is looked at.
         let provider = s.provider(&self.request.rule.provider);
@@ -223,7 +223,7 @@ impl<'a> Effect for Suspension<'a> {
         &mut self,
         begun: Begun<'a>,
         (fresh, in_log): Self::Seen,
-    ) -> anyhow::Result<Option<SuspensionStep>> {
+    ) -> WorkResult<Option<SuspensionStep>> {
         let s = &self.requests.s;
         // The look has just shown what time it is there; how long the account is idle can't be determined otherwise.
         if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
@@ -232,7 +232,7 @@ impl<'a> Effect for Suspension<'a> {
         let step = match self.still_meets(&begun, &fresh, in_log.as_ref()).await {
             Ok(step) => step,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
-            Err(error) => return Ok(Some(self.blocked(format!("{error:#}"), !may_pass(&error)))),
+            Err(error) => return Ok(Some(self.blocked(format!("{error:#}"), !error.may_pass()))),
         };
         let now = s.clock.now();
         let is_fresh = (Duration::zero()..=LOOK_HOLDS).contains(&(now - begun.at));
@@ -246,7 +246,7 @@ impl<'a> Effect for Suspension<'a> {
         (account.status == AccountStatus::Suspended).then(|| SuspensionStep::Confirm(Proof::by_reading()))
     }
 
-    async fn commit(&mut self, step: SuspensionStep) -> anyhow::Result<bool> {
+    async fn commit(&mut self, step: SuspensionStep) -> WorkResult<bool> {
         let (s, request) = (&self.requests.s, self.request);
         let clears = s.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
         let step = match step {
@@ -271,7 +271,7 @@ impl<'a> Effect for Suspension<'a> {
     }
 
     /// A right is missing, for all accounts if not for this one: then it fails with an error of its own.
-    async fn denied(&mut self, at: At, error: &IdentityError) -> anyhow::Result<Option<SuspensionStep>> {
+    async fn denied(&mut self, at: At, error: &IdentityError) -> WorkResult<Option<SuspensionStep>> {
         let own = if matches!(error, IdentityError::NotConfigured(_)) {
             None
         } else {
@@ -283,7 +283,7 @@ impl<'a> Effect for Suspension<'a> {
         Ok(own.map(|error| SuspensionStep::GiveUp { error }))
     }
 
-    async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<SuspensionStep> {
+    async fn find_out(&mut self, error: IdentityError) -> WorkResult<SuspensionStep> {
         let read = self.provider().read(self.of().account).await;
         let error = error.to_string();
         Ok(match read {
@@ -306,7 +306,7 @@ impl Suspension<'_> {
     }
 
     /// The approval is too old. The end of an account that never came to its turn says what stood in the way of others.
-    async fn begin_too_late(&mut self) -> anyhow::Result<Gate<Self>> {
+    async fn begin_too_late(&mut self) -> WorkResult<Gate<Self>> {
         let s = &self.requests.s;
         // The answer says what time it is there: a clock that is ahead ends no approval.
         let read = self.provider().read(self.of().account).await;
@@ -326,7 +326,7 @@ impl Suspension<'_> {
         begun: &Begun<'_>,
         fresh: &FreshLook,
         in_log: Option<&StatusChange>,
-    ) -> anyhow::Result<SuspensionStep> {
+    ) -> WorkResult<SuspensionStep> {
         let account = &fresh.account;
         if account.status == AccountStatus::Suspended {
             let ours = self.candidate.state.may_have_worked();
@@ -401,7 +401,7 @@ impl Requests {
         candidate: &Candidate,
         at: At,
         error: &IdentityError,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> WorkResult<Option<String>> {
         let seen = lock(&self.denials).entry(request.id).or_default().note(candidate.position);
         if at == At::Look && candidate.state.may_have_worked() {
             return Ok(None);

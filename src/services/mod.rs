@@ -1,5 +1,6 @@
 //! What every component is given: the store, the chat, the identity providers, the clock and the policies.
 
+mod error;
 pub(crate) mod listings;
 mod mutex;
 pub(crate) mod work;
@@ -11,14 +12,15 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::chat::{Chat, ChatError, Connection, MessageRef};
+use crate::chat::{Chat, Connection, MessageRef};
 use crate::clock::Clock;
 use crate::domain::ids::RequestId;
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
 use crate::identity::providers::{Adapters, Providers};
 use crate::identity::watched::Watched;
-use crate::identity::{IdentityError, IdentityProvider as _, Terms};
+use crate::identity::{IdentityProvider as _, Terms};
+pub use crate::services::error::{WorkError, WorkResult};
 use crate::services::listings::Listings;
 pub(crate) use crate::services::mutex::lock;
 use crate::services::work::{Rows, Work};
@@ -161,58 +163,4 @@ pub fn card_key(request: RequestId) -> String {
 /// Where the message stands, if it does.
 pub(crate) fn reference(row: &MessageRow) -> Option<MessageRef> {
     row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
-}
-
-/// Whether it may pass by the next try: nobody has to do anything about it.
-pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
-    let chat = |error: &ChatError| match error {
-        ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
-        ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
-            false
-        }
-    };
-    let store = |error: &StoreError| match error {
-        StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
-        StoreError::Closed
-        | StoreError::Lost(_)
-        | StoreError::CommitUnknown(_)
-        | StoreError::Damaged(_)
-        | StoreError::BadRow { .. }
-        | StoreError::Missing { .. }
-        | StoreError::Invalid(_)
-        | StoreError::Sql(_) => false,
-    };
-    error.downcast_ref().is_some_and(chat)
-        || error.downcast_ref().is_some_and(IdentityError::may_pass)
-        || error.downcast_ref().is_some_and(store)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_fix_itself_is_waited_for() {
-        let passing: [anyhow::Error; 5] = [
-            ChatError::Unavailable(String::new()).into(),
-            ChatError::Ambiguous(String::new()).into(),
-            IdentityError::Transient(String::new()).into(),
-            IdentityError::RateLimited { until: DateTime::UNIX_EPOCH }.into(),
-            StoreError::DiskFull.into(),
-        ];
-        for error in passing {
-            assert!(may_pass(&error.context("policy p")), "what it is about changes nothing");
-        }
-        let lasting: [anyhow::Error; 6] = [
-            ChatError::Denied(String::new()).into(),
-            ChatError::Channel(String::new()).into(),
-            IdentityError::Denied(String::new()).into(),
-            IdentityError::Malformed(String::new()).into(),
-            StoreError::Closed.into(),
-            anyhow::anyhow!("something else"),
-        ];
-        for error in lasting {
-            assert!(!may_pass(&error), "{error:?}");
-        }
-    }
 }

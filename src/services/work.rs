@@ -8,8 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::ids::{RequestId, SweepId};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId, SweepId};
 use crate::scheduler::Class;
 use crate::services::mutex::lock;
 use crate::store::Notice;

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
-use crate::domain::ids::{RequestId, SweepId};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId, SweepId};
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};

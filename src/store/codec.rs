@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::domain::provider::ProviderName;
 
 use super::StoreError;

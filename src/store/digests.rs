@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::domain::digest::{Owed, Tally};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::domain::sweep::slot_key;
 
 use super::codec::{self, Cells, time_text};

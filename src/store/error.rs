@@ -63,6 +63,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it may pass by the next try.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
+            StoreError::Closed
+            | StoreError::Lost(_)
+            | StoreError::CommitUnknown(_)
+            | StoreError::Damaged(_)
+            | StoreError::BadRow { .. }
+            | StoreError::Missing { .. }
+            | StoreError::Invalid(_)
+            | StoreError::Sql(_) => false,
+        }
+    }
+
     /// An answer of the engine's that this program can't use.
     pub(super) fn engine(why: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
         StoreError::Sql(why.into().into())

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};

@@ -11,8 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent};
-use crate::domain::ids::RequestId;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId};
 
 use super::codec::time_text;
 use super::tx::{ToValue, Tx, Value, hints, marks, params};

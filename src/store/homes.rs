@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::{Action, AuditEvent};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Value, marks, params};

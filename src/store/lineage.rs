@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{PolicyName, RequestId};
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
-use crate::domain::policy::PolicyName;
 use crate::domain::request::{self, Decision};
 
 use super::audit::{self, AuditContext};

@@ -5,9 +5,8 @@ use serde_json::json;
 
 use crate::domain::audit::{Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{PolicyName, RequestId};
 use crate::domain::outreach::{self, Asking, OutreachAnswer, OutreachQuestion, Refusal};
-use crate::domain::policy::PolicyName;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::template::OutreachRole;
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::Person;
-use crate::domain::policy::{PolicyName, Rule};
+use crate::domain::ids::PolicyName;
+use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 
 use super::codec::{Cells, json_text, time_text};

@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::attempt::{self, Dropped, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Skip, SuspensionStep};
-use crate::domain::ids::{RequestId, SweepId};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId, SweepId};
 use crate::domain::request::{self, Became, Request, RequestState, Transition};
 use crate::domain::snapshot::CandidateSnapshot;
 

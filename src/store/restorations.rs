@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::ids::RequestId;
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::{PolicyName, RequestId};
 use crate::domain::restoration::{self, Restoration, RestorationState, RestoreStep, Skip, Wish};
 
 use super::audit::{self, AuditContext};

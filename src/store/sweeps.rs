@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::domain::audit::{Action, Draft, Subject};
-use crate::domain::ids::SweepId;
+use crate::domain::ids::{PolicyName, SweepId};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::policy::{PolicyName, Rule};
+use crate::domain::policy::Rule;
 use crate::domain::sweep::Trigger;
 
 use super::audit::{self, AuditContext};

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, DriftStep, End, Ours, Seen, Watch};
-use crate::domain::policy::PolicyName;
+use crate::domain::ids::PolicyName;
 use crate::domain::request::Request;
 use crate::domain::snapshot::CandidateSnapshot;
 use crate::domain::undated::Sight;

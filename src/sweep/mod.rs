@@ -20,7 +20,7 @@ use crate::domain::{backoff, schedule};
 use crate::identity::Terms;
 use crate::outbox::Outbox;
 use crate::request::Requests;
-use crate::services::{Services, card_key, may_pass};
+use crate::services::{Services, WorkError, WorkResult, card_key};
 use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
 use crate::sweep::surveys::{Survey, Surveys};
 
@@ -72,7 +72,7 @@ impl Sweeper {
         }
     }
 
-    async fn start_owed_sweep(&self, policy: &Policy) -> anyhow::Result<()> {
+    async fn start_owed_sweep(&self, policy: &Policy) -> WorkResult<()> {
         let now = self.s.clock.now();
         let known = self.s.store.know_policy(&policy.name, now).await?;
         let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
@@ -118,7 +118,7 @@ impl Sweeper {
         policy: &Policy,
         key: &str,
         by: &crate::domain::person::Principal,
-    ) -> anyhow::Result<StartedSweep> {
+    ) -> WorkResult<StartedSweep> {
         let sweep = NewSweep {
             policy: policy.name.clone(),
             slot: format!("asked:{key}"),
@@ -156,7 +156,7 @@ impl Sweeper {
     }
 
     /// An error leaves the sweep as it was.
-    async fn try_sweep(self: &Arc<Self>, id: SweepId) -> anyhow::Result<()> {
+    async fn try_sweep(self: &Arc<Self>, id: SweepId) -> WorkResult<()> {
         let Some(sweep) = self.s.store.sweep(id).await? else {
             return Ok(());
         };
@@ -166,7 +166,7 @@ impl Sweeper {
         }
         match self.surveyed(&sweep).await {
             Ok(()) => {}
-            Err(error) if may_pass(&error) && is_tried_again(&sweep, self.s.clock.now()) => {
+            Err(error) if error.may_pass() && is_tried_again(&sweep, self.s.clock.now()) => {
                 return Err(error);
             }
             Err(error) => {
@@ -184,28 +184,29 @@ impl Sweeper {
         Ok(())
     }
 
-    async fn surveyed(self: &Arc<Self>, sweep: &SweepRow) -> anyhow::Result<()> {
+    async fn surveyed(self: &Arc<Self>, sweep: &SweepRow) -> WorkResult<()> {
         let Some(policy) = self.s.policy(&sweep.policy) else {
             self.surveys.end(sweep.id);
-            anyhow::bail!("its policy is no longer in the configuration");
+            return Err(WorkError::Other("its policy is no longer in the configuration".to_owned()));
         };
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = self.survey_for(sweep.id, policy.clone()).await?;
         if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.s.clock.now())) {
             let Terms { name, log, .. } = self.s.terms(&policy.rule.provider);
-            return Err(anyhow::Error::new(error).context(format!("{name}'s {log} could not be read")));
+            return Err(WorkError::from(error).context(format!("{name}'s {log} could not be read")));
         }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.s.store.finish_sweep(sweep.id, finished).await?;
-        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request = result.request.map(|id| id.0), counts = ?result.counts, "sweep finished");
+        let request = result.request.map(|id| id.0);
+        tracing::info!(sweep = sweep.id.0, policy = &*policy.name, request, counts = ?result.counts, "sweep finished");
         Ok(())
     }
 
     /// Accounts that wait already are not asked about again, so the card that asks has to be there: it is rendered once
     /// more, and comes back if somebody deleted it.
-    async fn look_after_open_cards(&self, policy: &str) -> anyhow::Result<()> {
+    async fn look_after_open_cards(&self, policy: &str) -> WorkResult<()> {
         for (request, _) in self.s.store.open_requests(Some(policy)).await? {
             self.s.store.forget_rendering(&card_key(request.id)).await?;
         }
@@ -217,7 +218,7 @@ impl Sweeper {
         &self,
         policy: &Policy,
         Survey { plan, pages, by_email, unposted, .. }: Survey,
-    ) -> anyhow::Result<FinishedSweep> {
+    ) -> WorkResult<FinishedSweep> {
         let idle_since = plan
             .candidates()
             .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))

@@ -25,7 +25,7 @@ use crate::identity::{
 use crate::request::standing::restored_at;
 use crate::scheduler::Class;
 use crate::services::listings::ListingProgress;
-use crate::services::lock;
+use crate::services::{WorkError, WorkResult, lock};
 use crate::sweep::Sweeper;
 use crate::sweep::surveys::{Outcome, Running, Survey};
 
@@ -104,7 +104,7 @@ pub async fn survey(
     policy: &Policy,
     keep: KeepMode,
     now: DateTime<Utc>,
-) -> anyhow::Result<Survey> {
+) -> WorkResult<Survey> {
     let rule = &policy.rule;
     let (pages, Sieved { mut kept, others, by_email }) = listed(sweeper, policy, keep, now).await?;
     if !kept.is_empty() {
@@ -170,7 +170,7 @@ async fn listed(
     policy: &Policy,
     keep: KeepMode,
     now: DateTime<Utc>,
-) -> anyhow::Result<(u32, Sieved)> {
+) -> WorkResult<(u32, Sieved)> {
     let rule = &policy.rule;
     let protections = protections(sweeper, policy, now).await?;
     let mut filter =
@@ -188,7 +188,7 @@ async fn listed(
 
 /// Returns why nobody at all could be looked at twice: then "no account to suspend" would be a guess. `by_log`: it was the
 /// log alone.
-fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<anyhow::Error> {
+fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<WorkError> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
     let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
@@ -198,7 +198,7 @@ fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<anyhow::Erro
         "no account could be read more closely, for any".to_owned()
     };
     let what = format!("{what} of the {} idle accounts", looks.len());
-    Some(anyhow::Error::new(why.clone()).context(what))
+    Some(WorkError::from(why.clone()).context(what))
 }
 
 /// What kept too much of the log from being read, if that may pass.
@@ -209,7 +209,7 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
     passing.first().copied().filter(|_| too_much)
 }
 
-async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
+async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> WorkResult<Protections> {
     let provider = sweeper.s.provider(&policy.rule.provider);
     let protected = provider.protected(&policy.rule).await;
     Ok(Protections {
@@ -226,7 +226,7 @@ async fn records(
     ids: Vec<AccountId>,
     mut undated: Vec<AccountId>,
     now: DateTime<Utc>,
-) -> anyhow::Result<Records> {
+) -> WorkResult<Records> {
     let known = sweeper.s.store.know_policy(&policy.name, sweeper.s.clock.now()).await?;
     let mut past = sweeper.s.store.past(&policy.name, &policy.rule).await?;
     past.live =
@@ -305,7 +305,7 @@ async fn confirm(
     kept: &mut BTreeMap<AccountId, (Account, Standing)>,
     records: &Records,
     now: DateTime<Utc>,
-) -> anyhow::Result<Failures> {
+) -> WorkResult<Failures> {
     let rule = &policy.rule;
     let is_candidate = |(account, standing): &(Account, Standing)| {
         matches!(assess(account, standing, rule, now), Assessment::Candidate(_))
@@ -351,11 +351,7 @@ async fn confirm(
 
 impl Sweeper {
     /// Surveys for a sweep, or waits for the survey that is under way. Dropping this leaves it under way.
-    pub(crate) async fn survey_for(
-        self: &Arc<Self>,
-        sweep: SweepId,
-        policy: Policy,
-    ) -> anyhow::Result<Survey> {
+    pub(crate) async fn survey_for(self: &Arc<Self>, sweep: SweepId, policy: Policy) -> WorkResult<Survey> {
         let result = self.survey_under_way(sweep, policy);
         let mut result = result.lock().await;
         let ended = (&mut *result).await;

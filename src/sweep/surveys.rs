@@ -16,7 +16,7 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::identity::IdentityError;
 use crate::services::listings::Listings;
-use crate::services::lock;
+use crate::services::{WorkResult, lock};
 
 /// The surveys under way, which one workflow hands to the next.
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub struct Surveys {
 }
 
 /// The result of a survey. The sweep's own task, one at a time, waits for it.
-pub(super) type Outcome = Arc<tokio::sync::Mutex<JoinHandle<anyhow::Result<Survey>>>>;
+pub(super) type Outcome = Arc<tokio::sync::Mutex<JoinHandle<WorkResult<Survey>>>>;
 
 pub(super) struct Running {
     /// By which it surveys, with the sweep's own rule.

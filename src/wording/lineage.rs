@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, ChatWord, Span, Text};
 use crate::domain::audit::Person;
+use crate::domain::ids::PolicyName;
 use crate::domain::lineage::{DatabaseId, Lineage, Mismatch, Stop};
-use crate::domain::policy::PolicyName;
 use crate::domain::request::Request;
 use crate::store::ResumedDatabase;
 use crate::wording::layout::spoken;

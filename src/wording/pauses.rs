@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, Span, Text};
+use crate::domain::ids::PolicyName;
 use crate::domain::pause::Pause;
-use crate::domain::policy::PolicyName;
 use crate::domain::request::Decision;
 use crate::wording::layout::spoken;
 use crate::wording::mention;

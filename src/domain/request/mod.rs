@@ -34,8 +34,9 @@ use super::audit::{Action, Draft, Person};
 use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
 use super::hash::hex;
+use super::ids::PolicyName;
 use super::plan::Guard;
-use super::policy::{PolicyName, Rule};
+use super::policy::Rule;
 use crate::domain::ids::{RequestId, SweepId};
 
 pub use decide::{admit, decide, refused};
