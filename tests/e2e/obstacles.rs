@@ -2,6 +2,7 @@
 //! goes on.
 
 use chrono::Duration;
+use inactive_contractors::domain::ids::RequestId;
 use inactive_contractors::store::{Inspection, MessageRecord};
 
 use crate::fake::okta::{Fault, Status};
@@ -236,7 +237,7 @@ async fn an_account_that_okta_denies_first_does_not_hold_up_those_behind_it() {
     assert_eq!(world.audited("suspension_failed"), 6);
     world.okta.clear_faults();
     world.card_says(&card, "Retry the 6 failed accounts").await;
-    world.until("all results are posted", |world| world.all_told(1)).await;
+    world.until("all results are posted", |world| world.all_told(RequestId(1))).await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
     world.message("6 accounts suspended. Retry approved by").await;
     world.nothing_else_is_wrong().await;
@@ -285,7 +286,7 @@ async fn an_account_that_okta_denies_fails_by_name_wherever_it_stands_and_the_re
         let card = world.card_says(&card, "Retry the ").await;
         assert!(card.offers("retry"), "{:?}", card.buttons());
         assert_eq!(told(&world), [0, 0, 0], "no right is missing");
-        world.until("all results are posted", |world| world.all_told(1)).await;
+        world.until("all results are posted", |world| world.all_told(RequestId(1))).await;
         world.okta.clear_faults();
         world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
         world.message("1 account suspended. Retry approved by").await;
