@@ -3,8 +3,10 @@
 //! An adapter follows pages, waits for rate limits, retries reads, renews tokens and classifies each error once.
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
+pub mod entra;
 pub mod okta;
 pub mod providers;
+mod skew;
 mod terms;
 pub mod watched;
 

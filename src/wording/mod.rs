@@ -250,6 +250,13 @@ fn not_suspendable(status: &AccountStatus) -> Text {
         NotSuspendable::NotActivated => {
             Text::plain("has not been activated yet, and Okta suspends active accounts only")
         }
+        NotSuspendable::Synced => Text::plain(
+            "comes from another directory, such as an on-premises Active Directory, and has to be suspended there",
+        ),
+        NotSuspendable::Restricted => Text::plain(
+            "is in a restricted management administrative unit, where only its own administrators may suspend it",
+        ),
+        NotSuspendable::Agent => Text::plain("belongs to an AI agent and to no person"),
         NotSuspendable::NeedsReset | NotSuspendable::Unknown => Text::plain("has the status ")
             .with(Span::Code(word.clone()))
             .then(", and Okta suspends active accounts only"),
