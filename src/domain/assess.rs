@@ -194,9 +194,9 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     if rule.check_sign_in_log {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
-            SecondLook::NotAsked => return Assessment::Unknown("Okta's System Log was not read".into()),
+            SecondLook::NotAsked => return Assessment::Unknown("the provider's log was not read".into()),
             SecondLook::Failed(why) => {
-                return Assessment::Unknown(format!("Okta's System Log could not be read: {why}"));
+                return Assessment::Unknown(format!("the provider's log could not be read: {why}"));
             }
         }
     }

@@ -299,6 +299,12 @@ impl Lifecycle for Entra {
         self.set_enabled(account, true).await
     }
 
+    fn has_sessions(&self, account: &Account) -> bool {
+        // Graph would say yes and do nothing.
+        // https://learn.microsoft.com/graph/api/user-revokesigninsessions
+        !account.is_of(&UserType::Guest)
+    }
+
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         #[derive(Deserialize)]
         struct Done {

@@ -153,19 +153,4 @@ mod tests {
         assert_eq!(filter, "employeeType in ('CONTRACTOR','Contractor','contractor')");
         assert!(of_type(&UserType::TypeId("oty1".into())).is_err());
     }
-
-    #[test]
-    fn only_names_of_properties_are_selected() {
-        let named = |name: &str| {
-            let mut rule = crate::identity::entra::wire::tests::rule();
-            rule.exempt_attributes[0].name = name.to_owned();
-            selection(Some(&rule), true)
-        };
-        assert!(named("department").unwrap().ends_with(",department,signInActivity"));
-        assert!(named("extensionAttribute7").unwrap().contains(EXTENSIONS));
-        assert!(named("companyName").unwrap().matches("companyName").count() == 1);
-        for odd in ["a,b", "department&$top=1", "extension attribute", "signInActivity"] {
-            assert!(matches!(named(odd), Err(IdentityError::Refused(_))), "{odd}");
-        }
-    }
 }

@@ -14,8 +14,13 @@ use crate::net::{Network, is_safe};
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What people call it, and what is there.
-pub const TERMS: Terms =
-    Terms { name: "Entra ID", log: "sign-in log", console: "admin center", open: "Open in Entra" };
+pub const TERMS: Terms = Terms {
+    name: "Entra ID",
+    log: "sign-in log",
+    console: "admin center",
+    open: "Open in Entra",
+    effect: Some("suspending an account blocks its sign-in in Entra ID"),
+};
 
 /// How the bot proves to Entra ID which app it is.
 #[derive(Clone, Debug)]

@@ -307,7 +307,7 @@ pub(super) fn reading(value: &Value<'_>) -> Reading {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use chrono::Duration;
     use serde_json::{Value, json};
@@ -315,7 +315,7 @@ pub(super) mod tests {
     use crate::domain::account::UserType;
     use crate::domain::calendar::Calendar;
 
-    pub(in crate::identity::entra) fn rule() -> Rule {
+    fn rule() -> Rule {
         Rule {
             provider: "entra".into(),
             user_type: UserType::Profile("Contractor".into()),
