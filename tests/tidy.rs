@@ -29,7 +29,7 @@ const SERVICES: [&str; 7] = ["domain", "identity", "chat", "store", "clock", "sc
 const ROOF: [&str; 8] = ["bot", "cli", "exit", "lib", "main", "messenger", "monitoring", "traces"];
 
 /// Adapters know their port and nothing of each other, and the port knows nothing of them.
-const ADAPTERS: [(&str, &str); 2] = [("identity", "okta"), ("chat", "slack")];
+const ADAPTERS: [(&str, &str); 3] = [("identity", "okta"), ("identity", "entra"), ("chat", "slack")];
 
 /// Longer files have several rooms in them.
 const LINES_MAX: usize = 600;

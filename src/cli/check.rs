@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::authz::deciders;
 use crate::authz::state::{LookedUp, SoFar};
-use crate::bot::{Configured, install_crypto, providers};
+use crate::bot::{Configured, Timeouts, install_crypto, providers};
 use crate::chat::Chat;
 use crate::chat::slack::{self, Probe, Timing};
 use crate::cli::audit::broken;
@@ -20,7 +20,6 @@ use crate::domain::deciders::Lack;
 use crate::domain::policy::Policy;
 use crate::engine::health::others_in_words;
 use crate::exit::Exit;
-use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::messenger::Messenger;
 use crate::store::{OpenError, Store};
 use crate::wording::days_off;
@@ -98,7 +97,7 @@ async fn look(config: &Config) -> Vec<Line> {
         Some(Line::warning(format!("policy {}", policy.name), warning))
     }));
     lines.extend(chat(config, &clock).await);
-    for provider in providers(config, REQUEST_TIMEOUT, &clock) {
+    for provider in providers(config, &Timeouts::default(), &clock) {
         lines.extend(probes(config, provider).await);
     }
     lines.push(database(config, &clock).await);
@@ -189,7 +188,7 @@ async fn by_email(
     accounts: &BTreeSet<String>,
     clock: &Clock,
 ) -> Option<Line> {
-    let mut configured = providers(config, REQUEST_TIMEOUT, clock).into_iter();
+    let mut configured = providers(config, &Timeouts::default(), clock).into_iter();
     let provider = configured.find(|one| one.name == policy.rule.provider)?.adapter.ok()?;
     let mut found = BTreeMap::new();
     for address in accounts.iter().filter(|name| name.contains('@')).take(ADDRESSES_MAX) {

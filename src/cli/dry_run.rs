@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::bot::{adapters, install_crypto};
+use crate::bot::{Timeouts, adapters, install_crypto};
 use crate::chat::slack::Timing;
 use crate::chat::{Connection, Text};
 use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
@@ -22,7 +22,6 @@ use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::exit::{Exit, Usage};
 use crate::identity::Terms;
-use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::{Parts, WorkResult};
@@ -49,7 +48,7 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     let messenger = Messenger::connect(config, Timing::default(), clock.clone())
         .await
         .with_context(|| format!("the approvers' accounts are looked up in {}", Messenger::name(config)))?;
-    let providers = adapters(config, REQUEST_TIMEOUT, &clock)?;
+    let providers = adapters(config, &Timeouts::default(), &clock)?;
     let (_, connection) = watch::channel(Connection::Closed);
     let parts = Parts {
         store,

@@ -14,6 +14,7 @@
 
 mod calendar;
 mod duration;
+mod entra;
 mod forward;
 mod ics;
 mod ids;
@@ -47,8 +48,9 @@ use report::{Report, quote};
 use section::Section;
 use surroundings::Surroundings;
 
+pub use entra::{ENTRA, EntraCloud, EntraConfig, EntraCredential};
 pub use monitoring::MonitoringConfig;
-pub use providers::{Credential, OktaConfig, SlackConfig};
+pub use providers::{Credential, OKTA, OktaConfig, SlackConfig};
 pub use report::{ConfigError, Key};
 pub use schema::schema;
 pub use settings::{Setting, SettingValue, toml_text};
@@ -60,7 +62,7 @@ pub const DEFAULT_PATH: &str = "config/bot.toml";
 const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
-pub const VARIABLES: [&str; 21] = [
+pub const VARIABLES: [&str; 27] = [
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
@@ -69,6 +71,12 @@ pub const VARIABLES: [&str; 21] = [
     "OKTA_API_TOKEN",
     "OKTA_CLIENT_ID",
     "OKTA_PRIVATE_KEY",
+    "ENTRA_TENANT_ID",
+    "ENTRA_CLIENT_ID",
+    "ENTRA_CLIENT_SECRET",
+    "ENTRA_CERTIFICATE",
+    "ENTRA_FEDERATED_TOKEN_FILE",
+    "ENTRA_BASE_URL",
     "INACTIVE_CONTRACTORS_DB",
     "DB_PATH",
     "FORWARD_AUTHORIZATION",
@@ -84,16 +92,15 @@ pub const VARIABLES: [&str; 21] = [
     "http_proxy",
 ];
 
-/// The name of the provider that `[okta]` configures.
-pub const OKTA: &str = "okta";
-
 /// Everything that can be set, validated. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How to reach Slack.
     pub slack: SlackConfig,
-    /// How to reach Okta, the provider of the name [`OKTA`].
-    pub okta: OktaConfig,
+    /// How to reach Okta, the provider of the name [`OKTA`]. There is at least one provider.
+    pub okta: Option<OktaConfig>,
+    /// How to reach Entra ID, the provider of the name [`ENTRA`].
+    pub entra: Option<EntraConfig>,
     /// The database file.
     pub database: PathBuf,
     pub log: LogConfig,
@@ -206,7 +213,7 @@ impl Config {
 
     /// Every key that a file may have, found by reading one that has every section.
     pub fn keys() -> Vec<Key> {
-        const EVERY_SECTION: &str = "[[policy]]\napprovers = {}\nadmins = {}\nviewers = {}\nremind = {}\nescalate_to = {}\n\
+        const EVERY_SECTION: &str = "[okta]\n[entra]\n[[policy]]\napprovers = {}\nadmins = {}\nviewers = {}\nremind = {}\nescalate_to = {}\n\
              exempt_attributes = [{}]\nown_accounts = [{}]";
         let report = Report::new("", EVERY_SECTION);
         let table = DeTable::parse(EVERY_SECTION).expect("the constant is TOML");
@@ -283,13 +290,15 @@ fn read<'r>(
 ) -> Result<Config, ConfigError> {
     let top = Section::top(report, table);
     let slack = providers::slack(&top.section("slack"), surroundings);
-    let okta = providers::okta(&top.section("okta"), surroundings);
+    let (okta, entra) = identity_providers(&top, surroundings);
     let database = database(&top.section("database"), surroundings);
     let log = log(&top.section("log"));
     let network = network::network(report, surroundings);
     let forward = forward::forward(&top.section("forward"), surroundings, &network);
     let monitoring = monitoring::monitoring(&top.section("monitoring"), surroundings);
-    let policies = policy::all(&top, surroundings, &[ProviderName::from(OKTA)]);
+    let names = [okta.as_ref().map(|_| OKTA), entra.as_ref().map(|_| ENTRA)];
+    let names: Vec<ProviderName> = names.into_iter().flatten().map(ProviderName::from).collect();
+    let policies = policy::all(&top, surroundings, &names);
     top.finish();
     let traces = surroundings.variable("OTEL_EXPORTER_OTLP_ENDPOINT").is_some();
     if traces && !cfg!(feature = "otlp") {
@@ -299,8 +308,30 @@ fn read<'r>(
         );
     }
     let warnings = report.verdict()?;
-    let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, forward, monitoring, network, policies, traces, warnings })
+    let slack = slack.expect("a section that can't be used was reported");
+    let (okta, entra) = (okta.flatten(), entra.flatten());
+    Ok(Config { slack, okta, entra, database, log, forward, monitoring, network, policies, traces, warnings })
+}
+
+/// A section that is there, and what came of it.
+type Configured<T> = Option<Option<T>>;
+
+/// Reads the sections of the identity providers that are there: by themselves, or because a variable of theirs is set. Where
+/// none is, Okta's is missing.
+fn identity_providers(
+    top: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+) -> (Configured<OktaConfig>, Configured<EntraConfig>) {
+    let is_there = |key: &'static str, variables: &[&str]| {
+        let section = top.section(key);
+        let is_set = variables.iter().any(|name| surroundings.variable(name).is_some());
+        (is_set || top.position_of(key).is_some()).then_some(section)
+    };
+    let entra = is_there("entra", &entra::VARIABLES);
+    let okta = is_there("okta", &providers::OKTA_VARIABLES);
+    let okta = okta.or_else(|| entra.is_none().then(|| top.section("okta")));
+    let okta = okta.map(|section| providers::okta(&section, surroundings));
+    (okta, entra.map(|section| entra::entra(&section, surroundings)))
 }
 
 /// The variable that says where the database is, if one does, and its value.

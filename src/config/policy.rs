@@ -5,13 +5,14 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use crate::domain::account::UserType;
-use crate::domain::calendar::Calendar;
+use crate::domain::calendar::{Calendar, Period};
 use crate::domain::nearest::nearest;
 use crate::domain::policy::{AccountOwners, ExemptAttribute, Policy, Rule};
 use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::domain::settings::{Limits, People, Schedule};
 
+use super::entra::{ENTRA, is_guid};
 use super::report::quote;
 use super::section::{DurationKey, Found, Scale, Section};
 use super::settings::{self, SettingValue};
@@ -281,28 +282,65 @@ fn provider(section: &Section<'_>, providers: &[ProviderName]) -> Option<Provide
 
 fn rule(section: &Section<'_>, providers: &[ProviderName]) -> Option<Rule> {
     let provider = provider(section, providers);
+    let is_entra = provider.as_deref() == Some(ENTRA);
     Some(Rule {
         // Everything is read before the `?`, so that the rest of the section is checked too.
-        inactive_after: section.period(&INACTIVE_AFTER),
+        inactive_after: inactive_after(section, is_entra),
         new_account_grace: section.period(&NEW_ACCOUNT_GRACE),
         restored_grace: section.period(&RESTORED_GRACE),
         check_sign_in_log: section.flag("check_sign_in_log", true),
         exempt_logins: exempt_logins(section),
-        exempt_groups: exempt_groups(section),
+        exempt_groups: exempt_groups(section, is_entra),
         exempt_attributes: exempt_attributes(section),
         break_glass: values(section.list("break_glass")),
         calendar: Calendar::default(),
-        user_type: user_type(section)?,
+        user_type: user_type(section, is_entra)?,
         provider: provider?,
     })
 }
 
-fn user_type(section: &Section<'_>) -> Option<UserType> {
+/// Entra ID's sign-in dates are up to a day late, so a shorter period would find people who worked yesterday.
+fn inactive_after(section: &Section<'_>, is_entra: bool) -> Period {
+    let period = section.period(&INACTIVE_AFTER);
+    if is_entra && period.at_least() < Duration::days(2) {
+        let why = "in Entra ID inactive_after must be at least \"2d\": sign-ins show there up to a day late";
+        section.problem(section.position_of(INACTIVE_AFTER.key).unwrap_or(section.at), why);
+    }
+    period
+}
+
+fn user_type(section: &Section<'_>, is_entra: bool) -> Option<UserType> {
     const DEFAULT: &str = "contractor";
     let by_profile = section.text_or("user_type", DEFAULT);
+    let guests = section.flag("guests", false);
+    if let Some(at) = section.position_of("guests").filter(|_| guests) {
+        let wrong = if !is_entra {
+            Some("guests = true is for a policy on Entra ID: Okta has no guests")
+        } else if ["user_type", "okta_user_type_id"].iter().any(|key| section.position_of(key).is_some()) {
+            Some("a policy has guests = true or a user type, not both")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            section.problem(at, wrong);
+        }
+    }
     let by_id = section.text("okta_user_type_id");
     section.looks_like("okta_user_type_id", json!({ "pattern": "^oty[A-Za-z0-9]*$" }));
-    let Some(Found { value, at }) = by_id else { return Some(UserType::Profile(by_profile.value)) };
+    let Some(Found { value, at }) = by_id else {
+        if guests {
+            section.settled("user_type", SettingValue::NotSet, settings::DEFAULT);
+            return Some(UserType::Guest);
+        }
+        return Some(UserType::Profile(by_profile.value));
+    };
+    if is_entra {
+        section.problem(
+            at,
+            "okta_user_type_id is for a policy on Okta; in Entra ID user_type is the employeeType",
+        );
+        return None;
+    }
     if section.position_of("user_type").is_some() {
         let rule = "user_type matches the profile's text, okta_user_type_id Okta's user type object";
         section.problem(at, &format!("a policy has user_type or okta_user_type_id, not both: {rule}"));
@@ -325,12 +363,18 @@ fn exempt_logins(section: &Section<'_>) -> Vec<String> {
     values(logins)
 }
 
-fn exempt_groups(section: &Section<'_>) -> Vec<String> {
+fn exempt_groups(section: &Section<'_>, is_entra: bool) -> Vec<String> {
     let groups = section.list("exempt_groups");
-    section.looks_like("exempt_groups", texts_like("^[A-Za-z0-9]+$"));
-    for group in groups.iter().filter(|group| !group.value.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-        let how =
-            "give the id that ends the address of the group's page in Okta, such as \"00g1emaKYZTWRYYRRTSK\"";
+    section.looks_like("exempt_groups", texts_like("^[A-Za-z0-9-]+$"));
+    let is_okta_id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_id = |text: &str| if is_entra { is_guid(text) } else { is_okta_id(text) };
+    let how = if is_entra {
+        "give the object id that the group's overview in the Entra admin center shows, such as \
+         \"00000000-0000-0000-0000-000000000000\""
+    } else {
+        "give the id that ends the address of the group's page in Okta, such as \"00g1emaKYZTWRYYRRTSK\""
+    };
+    for group in groups.iter().filter(|group| !is_id(&group.value)) {
         section
             .problem(group.at, &format!("exempt_groups: {} is not a group's id; {how}", quote(&group.value)));
     }

@@ -56,6 +56,13 @@ pub enum Credential {
     },
 }
 
+/// The name of the provider that `[okta]` configures.
+pub const OKTA: &str = "okta";
+
+/// The variables of `[okta]`: one of them is as good as the section.
+pub(super) const OKTA_VARIABLES: [&str; 4] =
+    ["OKTA_ORG_URL", "OKTA_API_TOKEN", "OKTA_CLIENT_ID", "OKTA_PRIVATE_KEY"];
+
 /// The two ways to give a secret.
 pub(super) struct Secret {
     /// What it is, for people.
@@ -94,18 +101,23 @@ const PRIVATE_KEY: Secret = Secret {
 };
 
 /// A secret as it was given, not yet looked at; wiped when it is let go.
-struct Given {
-    text: Zeroizing<String>,
+pub(super) struct Given {
+    pub(super) text: Zeroizing<String>,
     /// Where it came from, for people: the variable, or the key and the file.
     origin: String,
     /// The place in the file, when it came from a file.
     at: Option<usize>,
     /// The variable or the file, as a setting names it.
-    source: String,
+    pub(super) source: String,
 }
 
 impl Given {
-    fn problem(&self, section: &Section<'_>, message: &str) {
+    /// Whether the environment gives it.
+    pub(super) fn is_from_variable(&self) -> bool {
+        self.at.is_none()
+    }
+
+    pub(super) fn problem(&self, section: &Section<'_>, message: &str) {
         let message = format!("{} {message}", self.origin);
         match self.at {
             Some(at) => section.problem(at, &message),
@@ -312,11 +324,11 @@ pub(super) fn optional_secret(
 }
 
 /// A box of its own, so that no growing text leaves a copy behind.
-fn boxed(text: &str) -> SecretString {
+pub(super) fn boxed(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-fn one_word(section: &Section<'_>, given: &Given, what: &str) -> Option<SecretString> {
+pub(super) fn one_word(section: &Section<'_>, given: &Given, what: &str) -> Option<SecretString> {
     if given.text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(boxed(&given.text));
     }
@@ -325,10 +337,10 @@ fn one_word(section: &Section<'_>, given: &Given, what: &str) -> Option<SecretSt
 }
 
 /// The secret was given in neither way.
-struct Missing;
+pub(super) struct Missing;
 
 /// Finds a secret, and notes whether there is one; `None` when a problem with it was reported.
-fn find(
+pub(super) fn find(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,
     secret: &Secret,
@@ -358,7 +370,7 @@ pub(super) fn in_quotes(text: &str) -> bool {
     text.starts_with(mark) || text.ends_with(mark)
 }
 
-fn secretly(said: &str) -> SettingValue {
+pub(super) fn secretly(said: &str) -> SettingValue {
     SettingValue::Secret(said.to_owned())
 }
 
@@ -397,7 +409,7 @@ fn look_for(
 fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<Credential> {
     let client_id = section.text("client_id");
     let key_id = section.text("key_id").map(|found| found.value);
-    let from_variable = |given: &Given| given.at.is_none();
+    let from_variable = Given::is_from_variable;
     let api_token = find(section, surroundings, &API_TOKEN);
     let private_key = find(section, surroundings, &PRIVATE_KEY);
     match (api_token?, private_key?) {
@@ -425,7 +437,7 @@ fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<
 }
 
 /// Said of the credential in the file when the environment has the other kind.
-const NOT_USED: &str = "(set, not used)";
+pub(super) const NOT_USED: &str = "(set, not used)";
 
 const NO_CREDENTIAL: &str = "no Okta credential: set the environment variable OKTA_API_TOKEN or api_token_file in \
      [okta], or for a service app OKTA_PRIVATE_KEY or private_key_file, with OKTA_CLIENT_ID or client_id";
@@ -463,7 +475,7 @@ fn service_app(
     Some(Credential::ServiceApp { client_id: client_id?, private_key_pem: boxed(&key.text), key_id })
 }
 
-fn not_a_pem_key(text: &str) -> Option<&'static str> {
+pub(super) fn not_a_pem_key(text: &str) -> Option<&'static str> {
     let first_line = text.lines().next().unwrap_or_default();
     if text.starts_with('{') {
         return Some("holds a JWK; in Okta choose \"PEM\" above the private key and copy that");

@@ -189,7 +189,7 @@ pub(super) fn shown(path: &Path) -> String {
     if text.chars().count() > LONGEST { format!("{shown}…") } else { shown }
 }
 
-/// Whether the text has the shape of a Slack token, an Okta API token or a private key.
+/// Whether the text has the shape of a Slack token, an Okta API token, a client secret of Entra ID or a private key.
 pub(super) fn looks_secret(text: &str) -> bool {
     /// Okta's API tokens: `00` and 40 more characters.
     const OKTA_TOKEN_LENGTH: usize = 42;
@@ -198,9 +198,19 @@ pub(super) fn looks_secret(text: &str) -> bool {
         && word.starts_with("00")
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     okta_token
+        || is_entra_secret(word)
         || word.contains("-----BEGIN")
         || word.starts_with("SSWS ")
         || ["xoxb-", "xoxp-", "xoxa-", "xoxe", "xapp-"].iter().any(|prefix| word.contains(prefix))
+}
+
+/// Client secrets: three characters, a digit, `Q~`, and at least 31 more. <https://github.com/gitleaks/gitleaks>
+fn is_entra_secret(word: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_~.-".contains(&byte);
+    word.len() > 36
+        && word.as_bytes()[3].is_ascii_digit()
+        && word.as_bytes()[4..].starts_with(b"Q~")
+        && word.bytes().all(is_part)
 }
 
 #[cfg(test)]
@@ -223,6 +233,7 @@ mod tests {
             "SSWS abc",
             "-----BEGIN PRIVATE KEY-----",
             &format!("00{}", "a".repeat(40)),
+            &format!("abc8Q~{}", "a".repeat(34)),
         ] {
             assert_eq!(quote(secret), "(a secret, not repeated here)");
         }

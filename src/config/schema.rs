@@ -73,8 +73,8 @@ fn descriptions() -> BTreeMap<(&'static str, &'static str), String> {
             comment.push(words);
             continue;
         }
-        let (of, key) = if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']);
+        let (of, key) = if line.trim_start_matches('#').starts_with('[') {
+            section = line.trim_matches(['#', '[', ']']);
             ("", section)
         } else if let Some((key, _)) = line.trim_start_matches('#').split_once(" = ") {
             (section, key)

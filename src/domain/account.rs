@@ -45,6 +45,12 @@ pub enum NotSuspendable {
     /// Its person gets in again with a reset, such as that of a password.
     NeedsReset,
     Deactivated,
+    /// It comes from a directory outside of the provider, which would undo a change here.
+    Synced,
+    /// Only certain administrators may change it, and the bot is none of them.
+    Restricted,
+    /// It is no person's but a program's.
+    Agent,
     /// This program doesn't know the status.
     Unknown,
 }
@@ -120,9 +126,15 @@ impl From<AccountStatus> for StoredStatus {
             (NotSuspendable::NeedsReset, "LOCKED_OUT") => StoredStatus::LockedOut,
             (NotSuspendable::Deactivated, "DEPROVISIONED") => StoredStatus::Deprovisioned,
             (NotSuspendable::Unknown, _) => StoredStatus::Other(word),
-            (NotSuspendable::NotActivated | NotSuspendable::NeedsReset | NotSuspendable::Deactivated, _) => {
-                StoredStatus::NotSuspendable { why, word }
-            }
+            (
+                NotSuspendable::NotActivated
+                | NotSuspendable::NeedsReset
+                | NotSuspendable::Deactivated
+                | NotSuspendable::Synced
+                | NotSuspendable::Restricted
+                | NotSuspendable::Agent,
+                _,
+            ) => StoredStatus::NotSuspendable { why, word },
         }
     }
 }
@@ -149,6 +161,9 @@ impl Reading {
     }
 }
 
+/// What the provider's own type of a guest's account is called.
+const GUEST: &str = "Guest";
+
 /// What kind of account a policy is about. Matched as a whole, ignoring case as Okta's own search does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,12 +172,15 @@ pub enum UserType {
     Profile(String),
     /// The id of the provider's own user type object (`type.id` in Okta, `oty…`).
     TypeId(String),
+    /// Guests, who sign in at a provider of their own (`userType` in Entra ID).
+    Guest,
 }
 
 impl fmt::Display for UserType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UserType::Profile(text) | UserType::TypeId(text) => f.write_str(text),
+            UserType::Guest => f.write_str(GUEST),
         }
     }
 }
@@ -183,7 +201,7 @@ pub struct Account {
     pub in_transition: bool,
     /// The profile's user type text, if any.
     pub user_type: Option<String>,
-    /// The id of the user type object, if any.
+    /// The id of the user type object, if any; in Entra ID whether it is a member or a guest.
     pub user_type_id: Option<String>,
     /// When the account was created.
     pub created: Reading,
@@ -211,8 +229,9 @@ impl Account {
     /// Whether the account is of the given type.
     pub fn is_of(&self, user_type: &UserType) -> bool {
         let (mine, wanted) = match user_type {
-            UserType::Profile(text) => (&self.user_type, text),
-            UserType::TypeId(id) => (&self.user_type_id, id),
+            UserType::Profile(text) => (&self.user_type, text.as_str()),
+            UserType::TypeId(id) => (&self.user_type_id, id.as_str()),
+            UserType::Guest => (&self.user_type_id, GUEST),
         };
         mine.as_deref().is_some_and(|mine| same(mine, wanted))
     }

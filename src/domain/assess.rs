@@ -188,9 +188,9 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     if rule.check_sign_in_log {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
-            SecondLook::NotAsked => return Assessment::Unknown("Okta's System Log was not read".into()),
+            SecondLook::NotAsked => return Assessment::Unknown("the provider's log was not read".into()),
             SecondLook::Failed(why) => {
-                return Assessment::Unknown(format!("Okta's System Log could not be read: {why}"));
+                return Assessment::Unknown(format!("the provider's log could not be read: {why}"));
             }
         }
     }
@@ -357,7 +357,10 @@ fn idle_since(
         .expect("the creation date is always there");
     let sign = seen.filter(|_| signal == Signal::LogActivity).and_then(|seen| seen.sign.clone());
     // Without a look at the log the rule goes by the account's own record.
-    let at_least_since = read_since.filter(|read| rule.check_sign_in_log && *read > since);
+    // Where that is late, and else complete, the log has only the rest to tell.
+    let complete_until = if standing.evidence_lag.is_zero() { since } else { now - standing.evidence_lag };
+    let at_least_since =
+        read_since.filter(|read| rule.check_sign_in_log && *read > since.max(complete_until));
     Ok(Idle { since, signal, sign, at_least_since })
 }
 

@@ -203,6 +203,8 @@ pub enum Dropped {
     NotSuspended(AccountStatus),
     /// The provider no longer knows it.
     Gone,
+    /// Its person signs in elsewhere, so there are none here that could be ended.
+    SignsInElsewhere,
     /// The policy does not say so any more, or is no longer in the configuration.
     NotWanted,
     /// The row claims a suspension that the audit trail does not have: somebody changed the database by hand.

@@ -36,7 +36,7 @@ impl From<Duration> for Period {
 
 impl Period {
     /// How long it is when nobody is ever off.
-    pub(super) fn at_least(self) -> Duration {
+    pub fn at_least(self) -> Duration {
         match self {
             Period::Time(duration) => duration,
             Period::WorkingDays(days) => Duration::days(i64::from(days)),

@@ -177,10 +177,14 @@ pub fn needs_log(status: &AccountStatus) -> bool {
     }
 }
 
-/// Whether a person gets in again with a reset.
+/// Whether a person gets in again, if only with a reset.
 fn may_be_used_again(why: NotSuspendable) -> bool {
     match why {
-        NotSuspendable::NotActivated | NotSuspendable::NeedsReset => true,
+        NotSuspendable::NotActivated
+        | NotSuspendable::NeedsReset
+        | NotSuspendable::Synced
+        | NotSuspendable::Restricted
+        | NotSuspendable::Agent => true,
         NotSuspendable::Deactivated | NotSuspendable::Unknown => false,
     }
 }

@@ -3,8 +3,10 @@
 //! An adapter follows pages, waits for rate limits, retries reads, renews tokens and classifies each error once.
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
+pub mod entra;
 pub mod okta;
 pub mod providers;
+mod skew;
 mod terms;
 pub mod watched;
 
@@ -204,6 +206,11 @@ pub trait Lifecycle: Send + Sync {
 
     /// Tells the provider to end the account's suspension: one call, never repeated by the adapter.
     async fn restore(&self, account: &AccountId) -> Result<Reference, IdentityError>;
+
+    /// Returns whether the account has sessions here that can be ended. Guests may sign in at a provider of their own.
+    fn has_sessions(&self, _: &Account) -> bool {
+        true
+    }
 
     /// Ends the account's sessions and tokens.
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError>;

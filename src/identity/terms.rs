@@ -11,10 +11,17 @@ pub struct Terms {
     pub console: &'static str,
     /// The label of a link to an account there, such as `Open in Okta`.
     pub open: &'static str,
+    /// What a suspension does there, where that has a name of its own: a sentence without its end.
+    pub effect: Option<&'static str>,
 }
 
 impl Terms {
     /// The words for a provider that the configuration has no section for.
-    pub const OF_NONE: Terms =
-        Terms { name: "the identity provider", log: "log", console: "admin console", open: "Open" };
+    pub const OF_NONE: Terms = Terms {
+        name: "the identity provider",
+        log: "log",
+        console: "admin console",
+        open: "Open",
+        effect: None,
+    };
 }

@@ -162,6 +162,10 @@ impl Lifecycle for Watched {
         self.noted(self.provider.restore(account).await)
     }
 
+    fn has_sessions(&self, account: &Account) -> bool {
+        self.provider.has_sessions(account)
+    }
+
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         self.noted(self.provider.clear_sessions(account).await)
     }

@@ -12,16 +12,22 @@ use chrono::{DateTime, Utc};
 use http::Method;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::rsa;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256};
-use rustls::pki_types::PrivateKeyDer;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+};
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 /// Each assertion is used within seconds; services accept them for minutes.
 const ASSERTION_LIFE_S: i64 = 300;
+
+/// In a token's header: which certificate has the key.
+const THUMBPRINT: &str = "x5t#S256";
 
 /// DER of the algorithm of an EC key on P-256: <https://www.rfc-editor.org/rfc/rfc5480#section-2.1.1>.
 const EC_P256: [u8; 21] = [
@@ -32,6 +38,8 @@ const EC_P256: [u8; 21] = [
 /// A key that can sign with the algorithms that token endpoints take.
 enum SigningKey {
     Rsa(rsa::KeyPair),
+    /// The same kind of key, for signatures with a random part in them.
+    RsaPss(rsa::KeyPair),
     Ec(EcdsaKeyPair),
 }
 
@@ -67,6 +75,7 @@ impl SigningKey {
     fn algorithm(&self) -> &'static str {
         match self {
             SigningKey::Rsa(_) => "RS256",
+            SigningKey::RsaPss(_) => "PS256",
             SigningKey::Ec(_) => "ES256",
         }
     }
@@ -74,12 +83,14 @@ impl SigningKey {
     fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
         let random = SystemRandom::new();
         let failed = |_| anyhow!("a key could not sign");
+        let by_rsa = |key: &rsa::KeyPair, encoding: &'static dyn RsaEncoding| {
+            let mut signature = vec![0; key.public().modulus_len()];
+            key.sign(encoding, &random, message, &mut signature).map_err(failed)?;
+            Ok(signature)
+        };
         match self {
-            SigningKey::Rsa(key) => {
-                let mut signature = vec![0; key.public().modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(failed)?;
-                Ok(signature)
-            }
+            SigningKey::Rsa(key) => by_rsa(key, &RSA_PKCS1_SHA256),
+            SigningKey::RsaPss(key) => by_rsa(key, &RSA_PSS_SHA256),
             SigningKey::Ec(key) => {
                 key.sign(&random, message).map(|signature| signature.as_ref().to_vec()).map_err(failed)
             }
@@ -134,6 +145,9 @@ struct AssertionClaims<'a> {
     sub: &'a str,
     aud: &'a str,
     iat: i64,
+    /// Microsoft's endpoints want it, Okta's don't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     exp: i64,
     jti: String,
 }
@@ -151,6 +165,28 @@ impl Assertion {
         if let Some(id) = key_id {
             header["kid"] = id.into();
         }
+        Assertion::tried(client_id, key, header)
+    }
+
+    /// Reads a certificate with its RSA key, both in one PEM text, and tries the key once. The assertions name the
+    /// certificate by its thumbprint, as Microsoft's endpoints want it. `whose` names the app in the errors.
+    /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+    pub fn with_certificate(client_id: String, pem: &str, whose: &str) -> anyhow::Result<Assertion> {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
+            anyhow!("{whose}'s PEM file has no certificate: it must hold the certificate and its private key")
+        })?;
+        let SigningKey::Rsa(key) = SigningKey::read(pem, whose)? else {
+            return Err(anyhow!(
+                "{whose}'s key is no RSA key, and its certificate needs one of 2048 to 4096 bits"
+            ));
+        };
+        let key = SigningKey::RsaPss(key);
+        let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate));
+        let header = json!({ "typ": "JWT", "alg": key.algorithm(), THUMBPRINT: thumbprint });
+        Assertion::tried(client_id, key, header)
+    }
+
+    fn tried(client_id: String, key: SigningKey, header: Value) -> anyhow::Result<Assertion> {
         key.token(&header, &json!({}))?;
         Ok(Assertion { client_id, key, header })
     }
@@ -162,6 +198,7 @@ impl Assertion {
             sub: &self.client_id,
             aud: audience.as_str(),
             iat: now.timestamp(),
+            nbf: self.header.get(THUMBPRINT).map(|_| now.timestamp()),
             exp: now.timestamp() + ASSERTION_LIFE_S,
             jti: unique()?,
         };

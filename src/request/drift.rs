@@ -14,7 +14,7 @@ use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
 use crate::domain::ids::PolicyName;
 use crate::domain::missed::{self, Checked};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, Rule};
 use crate::domain::provider::ProviderName;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::Requests;
@@ -72,7 +72,7 @@ impl Requests {
                 if halt.is_cancelled() {
                     return None;
                 }
-                let look = self.s.unless_ended(self.look_at(watch, policy.rule.check_sign_in_log)).await?;
+                let look = self.s.unless_ended(self.look_at(watch, &policy.rule)).await?;
                 self.s.rows.moves_on(&work);
                 match look {
                     Ok((seen, checked)) => Some((watch.id, seen, checked)),
@@ -110,7 +110,7 @@ impl Requests {
     }
 
     /// Reads one account, and the log where that has something to explain. An error is in the way of all, until then.
-    async fn look_at(&self, watch: &Watch, with_log: bool) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
+    async fn look_at(&self, watch: &Watch, rule: &Rule) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
         let provider = self.s.provider(&watch.provider);
         let read = provider.read(&watch.account.id).await;
         let account = match read {
@@ -138,7 +138,7 @@ impl Requests {
             && missed::is_due(watch, provider.evidence_lag(), now)
             && self.s.clock_is_off(&watch.provider).is_none()
         {
-            match self.check_again(watch, &account, with_log).await {
+            match self.check_again(watch, &account, rule).await {
                 Ok(Ok(what)) => checked = Some(what),
                 Ok(Err(why)) => return Ok((Seen::Unreadable(why), None)),
                 Err(error) => return Ok((Seen::Unreadable(format!("{error:#}")), None)),

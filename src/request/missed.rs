@@ -4,8 +4,9 @@
 use crate::domain::account::Account;
 use crate::domain::drift::{LOG_TRIES_MAX, Watch};
 use crate::domain::missed::Checked;
+use crate::domain::policy::Rule;
 use crate::domain::sighting::SecondLook;
-use crate::identity::{ActivityLog as _, IdentityError, Looks};
+use crate::identity::{ActivityLog as _, Directory as _, IdentityError, Looks};
 use crate::request::Requests;
 use crate::services::WorkResult;
 
@@ -15,16 +16,26 @@ impl Requests {
         &self,
         watch: &Watch,
         account: &Account,
-        with_log: bool,
+        rule: &Rule,
     ) -> WorkResult<Result<Checked, String>> {
-        let last_sign_in = account.last_sign_in.at();
+        let provider = self.s.provider(&watch.provider);
+        let last_sign_in = if provider.evidence_lag().is_zero() {
+            account.last_sign_in.at()
+        } else {
+            // The date has come late, and just the account itself may be read without it.
+            match provider.confirm(&account.id, rule).await {
+                Ok(account) => account.last_sign_in.at(),
+                Err(IdentityError::Denied(_)) => None,
+                Err(_) if watch.failures >= LOG_TRIES_MAX => None,
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        };
         let own_record = Ok(Checked { last_sign_in, look: SecondLook::NotAsked });
-        if !with_log {
+        if !rule.check_sign_in_log {
             return Ok(own_record);
         }
         let now = self.s.clock.now();
         let asked = Looks::from([(account.id.clone(), self.look_from(&account.id, now).await?)]);
-        let provider = self.s.provider(&watch.provider);
         let look = match provider.second_look(&asked).await.looks.remove(&account.id) {
             Some(Ok(look)) => look,
             None | Some(Err(IdentityError::Denied(_))) => return Ok(own_record),

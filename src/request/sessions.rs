@@ -110,7 +110,11 @@ impl Effect for SessionsOf<'_> {
     }
 
     async fn judge(&mut self, (): (), account: Account) -> WorkResult<Option<AttemptStep<Dropped>>> {
+        let provider = self.requests.s.provider(self.of().provider);
         Ok(Some(match account.status {
+            AccountStatus::Suspended if !provider.has_sessions(&account) => {
+                AttemptStep::Skip(Dropped::SignsInElsewhere)
+            }
             AccountStatus::Suspended => AttemptStep::Intend { status_changed: None, evidence: None },
             status => AttemptStep::Skip(Dropped::NotSuspended(status)),
         }))

@@ -252,18 +252,25 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
 fn not_suspendable(status: &AccountStatus) -> Text {
     let (why, word) = match status {
         AccountStatus::Suspended => return Text::plain("is already suspended"),
-        // Okta is about to change the status.
-        AccountStatus::Active => return Text::plain("is changing its status in Okta just now"),
+        // The provider is about to change the status.
+        AccountStatus::Active => return Text::plain("is changing its status just now"),
         AccountStatus::NotSuspendable { why, word } => (why, word),
     };
     match why {
         NotSuspendable::Deactivated => Text::plain("is deactivated, so there is nothing to suspend"),
         NotSuspendable::NotActivated => {
-            Text::plain("has not been activated yet, and Okta suspends active accounts only")
+            Text::plain("has not been activated yet, and only active accounts are suspended")
         }
+        NotSuspendable::Synced => Text::plain(
+            "comes from another directory, such as an on-premises Active Directory, and has to be suspended there",
+        ),
+        NotSuspendable::Restricted => Text::plain(
+            "is in a restricted management administrative unit, where only its own administrators may suspend it",
+        ),
+        NotSuspendable::Agent => Text::plain("belongs to an AI agent and to no person"),
         NotSuspendable::NeedsReset | NotSuspendable::Unknown => Text::plain("has the status ")
             .with(Span::Code(word.clone()))
-            .then(", and Okta suspends active accounts only"),
+            .then(", and only active accounts are suspended"),
     }
 }
 
@@ -344,6 +351,9 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Cleared { .. } => text.then("were ended"),
         Sessions::Dropped { why: Dropped::NotSuspended(_), .. } => {
             text.then("were left alone: the account is no longer suspended")
+        }
+        Sessions::Dropped { why: Dropped::SignsInElsewhere, .. } => {
+            text.then("were left alone: a guest signs in elsewhere, and has them there")
         }
         Sessions::Dropped { why: Dropped::Gone, .. } => {
             text.then("were left alone: the account no longer exists")

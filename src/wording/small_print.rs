@@ -28,6 +28,9 @@ pub(crate) fn text(view: &CardView, page: usize, pages: usize) -> Text {
             parts.push(format!("{count} {what}"));
         }
     }
+    if view.request.state.awaits_decision() {
+        parts.extend(view.terms.effect.map(str::to_owned));
+    }
     let text = Text::plain(parts.join(" · "));
     let text = match &view.request.swept_by {
         Some(person) => text.then(" · sweep started by ").and(mention(person)),

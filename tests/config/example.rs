@@ -10,9 +10,10 @@ const EXAMPLE: &str = include_str!("../../config/bot.example.toml");
 
 /// The example's lines of one section, by the key that each sets, commented out or not.
 fn example_lines(section: &str) -> BTreeMap<&'static str, &'static str> {
-    let header = |line: &str| line.trim_matches(['[', ']']).to_owned();
-    let from = EXAMPLE.lines().skip_while(|line| !line.starts_with('[') || header(line) != section).skip(1);
-    from.take_while(|line| !line.starts_with('['))
+    let header = |line: &str| line.trim_matches(['#', '[', ']']).to_owned();
+    let is_header = |line: &str| line.trim_start_matches('#').starts_with('[');
+    let from = EXAMPLE.lines().skip_while(|line| !is_header(line) || header(line) != section).skip(1);
+    from.take_while(|line| !is_header(line))
         .filter_map(|line| line.strip_prefix('#').unwrap_or(line).split_once(" = "))
         .filter(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
         .collect()
@@ -51,7 +52,7 @@ fn the_example_has_every_key_and_shows_the_real_defaults() {
 #[test]
 fn the_example_shows_no_key_that_is_not_one() {
     let keys = Config::keys();
-    for section in ["slack", "okta", "database", "log", "forward", "monitoring", "policy"] {
+    for section in ["slack", "okta", "entra", "database", "log", "forward", "monitoring", "policy"] {
         for shown in example_lines(section).keys() {
             let known = keys.iter().any(|key| key.section == section && key.name == *shown);
             assert!(known, "{shown} in [{section}] is not a key");
@@ -78,6 +79,11 @@ fn every_default_and_example_value_can_be_uncommented() {
         "holidays_file",
         "authorization_file",
         "heartbeat_url_file",
+        "tenant_id",
+        "certificate_file",
+        "client_secret_file",
+        "federated_token_file",
+        "cloud",
     ];
     let take = |line: &'static str| {
         let bare = line.strip_prefix('#').filter(|bare| !bare.starts_with(' ') && bare.contains(" = "));

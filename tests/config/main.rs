@@ -1,6 +1,7 @@
 //! The configuration from the outside: what a good file means, and the sentence for each mistake.
 
 mod days_off;
+mod entra;
 mod example;
 mod mistakes;
 mod monitoring;
@@ -15,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
-use inactive_contractors::config::{Config, Credential, LogFormat};
+use inactive_contractors::config::{Config, Credential, LogFormat, OktaConfig};
 use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::settings::People;
 use secrecy::ExposeSecret;
@@ -34,6 +35,8 @@ const APP: &str = "xapp-canary-2";
 const API: &str = "canary-3-okta-token";
 const HEARTBEAT: &str = "https://beat.example/ping/canary-5?up=1";
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5LTQ=\n-----END PRIVATE KEY-----";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nY2FuYXJ5LTY=\n-----END CERTIFICATE-----\n";
+const ENTRA_SECRET: &str = "abc8Q~canary-7-canary-7-canary-7-canary";
 
 /// A file system with one secret of each kind and some bad ones.
 fn read_file(path: &Path) -> io::Result<String> {
@@ -42,6 +45,8 @@ fn read_file(path: &Path) -> io::Result<String> {
         "app" => Ok(format!("{APP}\n")),
         "api" => Ok(format!("{API}\n")),
         "pem" => Ok(format!("{PEM}\n")),
+        "entra" => Ok(format!("{CERTIFICATE}{PEM}\n")),
+        "entra secret" => Ok(format!("{ENTRA_SECRET}\n")),
         "empty" => Ok(" \n".to_owned()),
         "jwk" => Ok("{\"kty\":\"RSA\",\"d\":\"canary\"}".to_owned()),
         "locked" => Ok("-----BEGIN ENCRYPTED PRIVATE KEY-----\ncanary\n-----END".to_owned()),
@@ -83,8 +88,12 @@ fn bad_line(line: &str) -> String {
     problems.into_iter().next().expect("there is one")
 }
 
+fn okta(config: &Config) -> &OktaConfig {
+    config.okta.as_ref().expect("it has the section")
+}
+
 fn api_token(config: &Config) -> Option<&str> {
-    match &config.okta.credential {
+    match &okta(config).credential {
         Credential::ApiToken(token) => Some(token.expose_secret()),
         Credential::ServiceApp { .. } => None,
     }
@@ -103,7 +112,7 @@ fn six_lines_are_enough() {
     assert_eq!(config.slack.app_token.expose_secret(), APP);
     assert_eq!(config.slack.command, "/inactive-contractors");
     assert_eq!(config.slack.api_url, None);
-    assert_eq!(config.okta.org_url.as_str(), "https://acme.okta.com/");
+    assert_eq!(okta(&config).org_url.as_str(), "https://acme.okta.com/");
     assert_eq!(api_token(&config), Some(API));
     assert_eq!(config.database, PathBuf::from("inactive-contractors.db"));
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Human, "info"));
@@ -240,8 +249,8 @@ fn the_environment_overrides_addresses_the_database_and_fills_in_the_channel() {
     ];
     let variables: Vec<_> = TOKENS.into_iter().chain(local).collect();
     let config = parse(&no_channel, &variables).expect("a sandbox");
-    assert_eq!(config.slack.api_url.expect("one was given").as_str(), "http://127.0.0.1:8080/api");
-    assert_eq!(config.okta.org_url.as_str(), "http://localhost:8081/");
+    assert_eq!(config.slack.api_url.as_ref().expect("one was given").as_str(), "http://127.0.0.1:8080/api");
+    assert_eq!(okta(&config).org_url.as_str(), "http://localhost:8081/");
     assert_eq!(config.policies[0].channel, "C9");
     assert_eq!(config.database, PathBuf::from("a.db"));
     let variables: Vec<_> = variables.into_iter().chain([("INACTIVE_CONTRACTORS_DB", "b.db")]).collect();

@@ -45,7 +45,9 @@ fn a_service_app_comes_from_files_or_the_environment() {
         (&file, &variables[..], "0oa2", Some("k1")),
     ] {
         let config = parse(text, variables).expect("a service app");
-        let Credential::ServiceApp { client_id, private_key_pem, key_id } = config.okta.credential else {
+        let Credential::ServiceApp { client_id, private_key_pem, key_id } =
+            config.okta.expect("it has the section").credential
+        else {
             panic!("an API token was taken")
         };
         assert_eq!((client_id.as_str(), key_id.as_deref()), (id, key));

@@ -206,8 +206,8 @@ fn of_two_graces_the_longer_one_is_named() {
 fn the_second_look_has_the_last_word() {
     let seen = |age| SecondLook::Seen(Sighting::at(now() - days(age)));
     let table = [
-        (true, SecondLook::NotAsked, "unknown: Okta's System Log was not read"),
-        (true, SecondLook::Failed("503".into()), "unknown: Okta's System Log could not be read: 503"),
+        (true, SecondLook::NotAsked, "unknown: the provider's log was not read"),
+        (true, SecondLook::Failed("503".into()), "unknown: the provider's log could not be read: 503"),
         (true, SecondLook::Nothing { since: now() - days(7) }, "candidate, 100 days by SignIn"),
         (true, seen(3), "active by LogActivity"),
         (true, seen(7), "candidate, 7 days by LogActivity"),

@@ -60,7 +60,8 @@ fn options_make_a_configuration_and_a_manifest_that_belong_together() {
     let (config, manifest) = written(folder.path());
     let config = parsed(&config);
     assert_eq!(config.slack.command, "/doors");
-    assert_eq!(config.okta.org_url.as_str(), "https://acme.okta.com/");
+    let okta = config.okta.expect("it has the section");
+    assert_eq!(okta.org_url.as_str(), "https://acme.okta.com/");
     let policy = &config.policies[0];
     assert_eq!((policy.channel.as_str(), policy.schedule.zone.name()), ("C0123ABCDEF", "Europe/Berlin"));
     let approvers = (policy.approvers.users.concat(), policy.approvers.groups.concat());

@@ -22,6 +22,7 @@ mod dialog;
 mod digest;
 mod disk;
 mod drift;
+mod entra;
 mod evidence;
 mod exemptions;
 mod forward;

@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "names of a test's world say what they are")]
 
 pub mod bot;
+mod entra;
 pub mod judge;
 pub mod ledger;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 use bot::BotTask;
 use fake::GUARD;
 use fake::clock::FakeClock;
+use fake::entra::FakeEntra;
 use fake::gate::Gate;
 use fake::okta::{FakeOkta, Person};
 use fake::slack::{C_OPS, Ephemeral, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
@@ -35,6 +37,8 @@ pub const UNSCHEDULED_POLICY: &str = "preview_first = false\nmax_share = 1.0\nsc
 /// One world. Dropping it ends its bot.
 pub struct World {
     pub okta: FakeOkta,
+    /// The tenant, in a world that has one.
+    pub entra: Option<FakeEntra>,
     pub slack: FakeSlack,
     pub gate: Gate,
     pub clock: Clock,
@@ -44,6 +48,7 @@ pub struct World {
     policy_name: String,
     channel: String,
     policy: String,
+    has_okta: bool,
     variables: BTreeMap<String, String>,
     patience: Timeouts,
     bot: std::sync::Mutex<Option<BotTask>>,
@@ -60,6 +65,7 @@ impl World {
         slack.wait_for_slow(true);
         World {
             okta: FakeOkta::start(gate.clone(), fake_clock.clone()).await,
+            entra: None,
             slack,
             gate,
             clock: Clock::system(),
@@ -69,8 +75,9 @@ impl World {
             policy_name: "contractors".to_owned(),
             channel: C_OPS.to_owned(),
             policy: policy.to_owned(),
+            has_okta: true,
             variables: BTreeMap::new(),
-            patience: Timeouts::default(),
+            patience: Timeouts { provider_limits: false, ..Timeouts::default() },
             bot: std::sync::Mutex::new(None),
             moved: std::sync::Mutex::default(),
         }
@@ -132,12 +139,11 @@ impl World {
             ("SLACK_API_URL", self.slack.api_url()),
             ("SLACK_BOT_TOKEN", self.slack.bot_token()),
             ("SLACK_APP_TOKEN", self.slack.app_token()),
-            ("OKTA_ORG_URL", self.okta.url().to_owned()),
-            ("OKTA_API_TOKEN", self.okta.api_token().to_owned()),
             ("INACTIVE_CONTRACTORS_DB", self.database().display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into_iter()
+        .chain(self.providers_environment())
         .chain(self.variables.clone())
         .collect()
     }
@@ -208,7 +214,7 @@ impl World {
             let login = line.login.as_deref().expect("a suspension names its account");
             // What was only read to be done may have been done by somebody else.
             let least = usize::from(line.detail["confirmation"] == "by_call");
-            assert!((least..=1).contains(&self.okta.suspends(login)), "{login}");
+            assert!((least..=1).contains(&self.suspends(login)), "{login}");
             assert!(self.audit_of(login).contains(&"suspension_intended".to_owned()), "{login}");
         }
     }

@@ -42,6 +42,7 @@ pub fn patience() -> Timeouts {
         },
         connect_pause: ms(20),
         provider_request: ms(600),
+        provider_limits: false,
     }
 }
 

@@ -92,11 +92,13 @@ impl Okta {
                 return Err(format!("the org has no such user type; it has {}", known.join(", ")));
             }
         }
-        let expression = super::search::of_type(&rule.user_type);
+        let expression = super::search::of_type(&rule.user_type).map_err(|error| error.to_string())?;
         match self.first_page(Some(&expression)).await.map_err(|error| error.to_string())?.len() {
             0 => Err(match &rule.user_type {
                 UserType::Profile(_) => self.other_types().await,
-                UserType::TypeId(_) => "the user type exists, but the bot can see no account of it".into(),
+                UserType::TypeId(_) | UserType::Guest => {
+                    "the user type exists, but the bot can see no account of it".into()
+                }
             }),
             1 => Ok("found".into()),
             count => Ok(format!("{count} on the first page")),

@@ -30,7 +30,7 @@ pub fn next_page(headers: &HeaderMap, base: &Url) -> Result<Option<Url>, Identit
 }
 
 /// The search for all accounts of a type.
-pub fn of_type(user_type: &UserType) -> String {
+pub fn of_type(user_type: &UserType) -> Result<String, IdentityError> {
     search::of_type(user_type)
 }
 

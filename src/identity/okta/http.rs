@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::identity::skew::{Sent, Skew};
 use crate::identity::{IdentityError, Reference, Traffic};
 use crate::net::{self, is_safe, read_body};
 use crate::scheduler::Class;
@@ -25,7 +26,6 @@ use super::auth::Auth;
 use super::errors::{self, Kind, Right};
 use super::rate::{Bucket, Rates, Reported, WAIT_MAX};
 use super::settings::Settings;
-use super::skew::{Sent, Skew};
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;
@@ -106,7 +106,7 @@ impl Http {
             client: client.build().context("could not set up the HTTP client for Okta")?,
             auth: Auth::new(settings.credential, &base, clock.clone())?,
             rates: Rates::new(settings.rate_share, settings.concurrency, clock.clone()),
-            skew: Skew::default(),
+            skew: Skew::new(errors::MARK),
             base,
             clock,
             retry_pause: settings.retry_pause,

@@ -19,7 +19,6 @@ mod rate;
 mod search;
 mod settings;
 mod signs;
-mod skew;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -253,7 +252,7 @@ impl Directory for Okta {
                 take(account);
             }
         };
-        self.search(&search::of_type(&rule.user_type), PAGE, rule, &mut take_unless_gone).await
+        self.search(&search::of_type(&rule.user_type)?, PAGE, rule, &mut take_unless_gone).await
     }
 
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError> {

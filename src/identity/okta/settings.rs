@@ -15,7 +15,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What people call it, and what is there.
 pub const TERMS: Terms =
-    Terms { name: "Okta", log: "System Log", console: "admin console", open: "Open in Okta" };
+    Terms { name: "Okta", log: "System Log", console: "admin console", open: "Open in Okta", effect: None };
 
 /// Where the org is, and how to behave there.
 #[derive(Clone, Debug)]

@@ -34,11 +34,18 @@ pub fn check(data: &[u8]) {
 fn relied_on(config: &Config) {
     let names: BTreeSet<&str> = config.policies.iter().map(|policy| &*policy.name).collect();
     assert!(!names.is_empty() && names.len() == config.policies.len(), "{names:?}");
-    let org = &config.okta.org_url;
-    assert!(org.scheme() == "https" || org.host_str().is_some(), "{org}");
-    assert!(org.username().is_empty() && org.password().is_none() && org.path() == "/", "{org}");
-    assert!(config.okta.rate_share > 0.0 && config.okta.rate_share <= 1.0);
-    assert!(config.okta.concurrency > 0);
+    assert!(config.okta.is_some() || config.entra.is_some(), "no provider");
+    if let Some(okta) = &config.okta {
+        let org = &okta.org_url;
+        assert!(org.scheme() == "https" || org.host_str().is_some(), "{org}");
+        assert!(org.username().is_empty() && org.password().is_none() && org.path() == "/", "{org}");
+        assert!(okta.rate_share > 0.0 && okta.rate_share <= 1.0);
+        assert!(okta.concurrency > 0);
+    }
+    if let Some(entra) = &config.entra {
+        assert!(!entra.tenant_id.is_empty() && !entra.tenant_id.contains('/'), "{entra:?}");
+        assert_eq!(entra.client_id.len(), 36);
+    }
     for policy in &config.policies {
         let limits = &policy.limits;
         assert!(limits.max_share > 0.0 && limits.max_share <= 1.0, "{limits:?}");

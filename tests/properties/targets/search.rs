@@ -16,7 +16,9 @@ pub fn check(data: &[u8]) {
         (UserType::Profile(value.to_owned()), "profile.userType"),
         (UserType::TypeId(value.to_owned()), "type.id"),
     ] {
-        let Expression::And(parts) = read(fuzzing::of_type(&user_type)) else { panic!("not both") };
+        let Expression::And(parts) = read(fuzzing::of_type(&user_type).expect("Okta has it")) else {
+            panic!("not both")
+        };
         let [Expression::Or(statuses), wanted] = &parts[..] else { panic!("{parts:?}") };
         assert!(statuses.iter().all(|one| matches!(one, Expression::Equals(what, _) if what == "status")));
         assert_eq!(*wanted, equals(attribute, value));

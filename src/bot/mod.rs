@@ -1,6 +1,9 @@
 //! The wiring: from a validated configuration to a running bot. The binary and the sandbox both start it here, so
 //! what people try is what they install.
 
+mod providers;
+mod timeouts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +14,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::ChatError;
-use crate::chat::slack;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Credential, OKTA};
+use crate::config::{Config, ConfigError};
 use crate::domain::audit::{Action, Draft};
-use crate::domain::policy::Policy;
-use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::engine::Engine;
-use crate::exit::Misconfigured;
 use crate::forward::Collector;
-use crate::identity::okta::{self, Okta};
+use crate::identity::IdentityError;
 use crate::identity::providers::Adapters;
-use crate::identity::{IdentityError, IdentityProvider, Terms};
 use crate::messenger::Messenger;
 use crate::monitoring::{AtWork, Supervisor, Watch};
 use crate::scheduler::Class;
@@ -32,98 +30,12 @@ use crate::store::{AuditContext, Store};
 use crate::sweep::surveys::Surveys;
 use crate::wording::days_off;
 
-/// How long the bot waits for the outside systems. The defaults are for production; tests shorten them instead of
-/// sleeping.
-#[derive(Clone, Debug)]
-pub struct Timeouts {
-    /// Each step of a call to Slack, and of its socket.
-    pub slack: slack::Timing,
-    /// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so
-    /// it does not grow. <https://docs.slack.dev/reference/methods/auth.test>
-    pub connect_pause: Duration,
-    /// One request to an identity provider, its answer included.
-    pub provider_request: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            slack: slack::Timing::default(),
-            connect_pause: Duration::from_secs(2),
-            provider_request: okta::REQUEST_TIMEOUT,
-        }
-    }
-}
+use providers::{CONCURRENCY, same_provider};
+pub use providers::{Configured, adapters, okta_scopes, providers};
+pub use timeouts::Timeouts;
 
 /// So long a provider may take to say whether it takes a new credential.
 const PROVIDER_PATIENCE: Duration = Duration::from_secs(20);
-
-/// How the Okta adapter is configured.
-pub fn okta_settings(config: &Config) -> okta::Settings {
-    let credential = match &config.okta.credential {
-        Credential::ApiToken(token) => okta::Credential::ApiToken(token.clone()),
-        Credential::ServiceApp { client_id, private_key_pem, key_id } => okta::Credential::ServiceApp {
-            client_id: client_id.clone(),
-            private_key_pem: private_key_pem.clone(),
-            key_id: key_id.clone(),
-            scopes: okta_scopes(&config.policies),
-        },
-    };
-    okta::Settings {
-        rate_share: config.okta.rate_share,
-        network: config.network.clone(),
-        concurrency: config.okta.concurrency,
-        ..okta::Settings::new(config.okta.org_url.clone(), credential)
-    }
-}
-
-/// The scopes that these policies need; asking for one that was not granted fails the whole token.
-pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
-    let needs_logs = policies.iter().any(|policy| policy.rule.check_sign_in_log);
-    let needs_groups = policies.iter().any(|policy| !policy.rule.exempt_groups.is_empty());
-    [
-        ("okta.users.read", true),
-        ("okta.users.manage", true),
-        ("okta.roles.read", true),
-        ("okta.logs.read", needs_logs),
-        ("okta.groups.read", needs_groups),
-    ]
-    .into_iter()
-    .filter(|(_, needed)| *needed)
-    .map(|(scope, _)| scope.to_owned())
-    .collect()
-}
-
-/// One provider of a configuration.
-pub struct Configured {
-    pub name: ProviderName,
-    /// What people call it.
-    pub terms: Terms,
-    /// Its adapter, or why its settings make none.
-    pub adapter: anyhow::Result<Arc<dyn IdentityProvider>>,
-}
-
-/// Makes the adapter of each provider that is configured. Calls nobody. One request may take so long.
-pub fn providers(config: &Config, request_timeout: Duration, clock: &Clock) -> Vec<Configured> {
-    let settings = okta::Settings { request_timeout, ..okta_settings(config) };
-    let okta = Okta::new(settings, clock.clone()).map(|okta| Arc::new(okta) as Arc<dyn IdentityProvider>);
-    vec![Configured { name: OKTA.into(), terms: okta::TERMS, adapter: okta }]
-}
-
-/// Returns all of them, or what is wrong with the settings of one.
-pub fn adapters(config: &Config, request_timeout: Duration, clock: &Clock) -> anyhow::Result<Adapters> {
-    let made =
-        providers(config, request_timeout, clock).into_iter().map(|Configured { name, terms, adapter }| {
-            let what = format!("the {} credential", terms.name);
-            Ok((name, adapter.context(Misconfigured(what))?))
-        });
-    made.collect()
-}
-
-/// Returns whether this provider is configured the same in both.
-fn same_provider(name: &ProviderName, one: &Config, other: &Config) -> bool {
-    **name == *OKTA && okta_settings(one).same_as(&okta_settings(other))
-}
 
 /// The cryptography that TLS uses. Called first, because otherwise it depends on who builds a TLS configuration first.
 pub fn install_crypto() {
@@ -182,7 +94,7 @@ async fn watched(
     stop: &CancellationToken,
     store: Store,
 ) -> anyhow::Result<()> {
-    let configured = providers(&config, patience.provider_request, &clock);
+    let configured = providers(&config, &patience, &clock);
     let terms = configured.iter().map(|one| (one.name.clone(), one.terms)).collect();
     let watch = Arc::new(Watch::new(store.clone(), terms, clock.clone()).await?);
     let watching = CancellationToken::new();
@@ -231,7 +143,7 @@ impl Runner {
     }
 
     fn adapters(&self, config: &Config) -> anyhow::Result<Adapters> {
-        adapters(config, self.patience.provider_request, &self.clock)
+        adapters(config, &self.patience, &self.clock)
     }
 
     /// Does the job until `stop`, or until there is another configuration to do it by.
@@ -304,7 +216,7 @@ impl Runner {
             providers: providers.clone(),
             clock: self.clock.clone(),
             policies: config.policies.clone(),
-            concurrency: config.okta.concurrency as usize,
+            concurrency: config.okta.as_ref().map_or(CONCURRENCY, |okta| okta.concurrency) as usize,
             connection: messenger.connection(),
         }
     }

@@ -1,4 +1,4 @@
-//! How far our clock is from Okta's, as the `Date` of its recent answers shows.
+//! How far our clock is from a provider's, as the `Date` of its recent answers shows.
 //!
 //! `Date` has whole seconds and was written somewhere between asking and being answered, so only what is beyond that is
 //! counted: a slow answer shows nothing. Of several answers the middle one counts, and an answer without a readable
@@ -14,8 +14,6 @@ use tokio::time::Instant;
 
 use crate::net::date;
 
-use super::errors;
-
 /// Answers that are looked at: odd, so that one of them is in the middle.
 const ANSWERS: usize = 5;
 /// More than this between the time of day and the time that passed, and somebody has set the clock, or the machine slept.
@@ -26,13 +24,13 @@ const FRESH: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// When a request was sent, by the time of day and by the time that passes.
 #[derive(Clone, Copy)]
-pub(super) struct Sent {
+pub(in crate::identity) struct Sent {
     at: DateTime<Utc>,
     instant: Instant,
 }
 
 impl Sent {
-    pub(super) fn at(at: DateTime<Utc>) -> Sent {
+    pub(in crate::identity) fn at(at: DateTime<Utc>) -> Sent {
         Sent { at, instant: Instant::now() }
     }
 
@@ -44,21 +42,28 @@ impl Sent {
 }
 
 /// What the recent answers showed.
-#[derive(Default)]
-pub(super) struct Skew(Mutex<VecDeque<(Sent, Duration)>>);
+pub(in crate::identity) struct Skew {
+    mark: &'static str,
+    answers: Mutex<VecDeque<(Sent, Duration)>>,
+}
 
 impl Skew {
+    /// Makes one that knows nothing yet. Each of the provider's own answers has the header `mark`.
+    pub(in crate::identity) fn new(mark: &'static str) -> Skew {
+        Skew { mark, answers: Mutex::default() }
+    }
+
     /// Notes the `Date` of an answer that came `now`.
-    pub(super) fn note(&self, sent: Sent, headers: &HeaderMap, now: DateTime<Utc>) {
-        if errors::request_id(headers).is_none() {
-            // What stands between us and Okta has a clock of its own.
+    pub(in crate::identity) fn note(&self, sent: Sent, headers: &HeaderMap, now: DateTime<Utc>) {
+        if !headers.contains_key(self.mark) {
+            // What stands between us and the provider has a clock of its own.
             return;
         }
         let Some(date) = date(headers) else { return };
         if !sent.holds(now) {
             return;
         }
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() == ANSWERS {
             answers.pop_front();
         }
@@ -66,8 +71,8 @@ impl Skew {
     }
 
     /// How far our clock is ahead (below zero: behind), as far as that is known.
-    pub(super) fn ahead(&self, now: DateTime<Utc>) -> Option<Duration> {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(in crate::identity) fn ahead(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.retain(|(sent, _)| sent.holds(now) && sent.instant.elapsed() < FRESH);
         let mut all: Vec<Duration> = answers.iter().map(|(_, ahead)| *ahead).collect();
         all.sort_unstable();
@@ -89,6 +94,8 @@ mod tests {
 
     use super::*;
 
+    const MARK: &str = "request-id";
+
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
     }
@@ -96,7 +103,7 @@ mod tests {
     fn answer(date: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, date.parse().unwrap());
-        headers.insert("x-okta-request-id", "aBcD1234".parse().unwrap());
+        headers.insert(MARK, "aBcD1234".parse().unwrap());
         headers
     }
 
@@ -106,7 +113,7 @@ mod tests {
 
     /// What answers show whose server is so many seconds ahead of us.
     fn shown(of: &[i64]) -> Option<i64> {
-        let skew = Skew::default();
+        let skew = Skew::new(MARK);
         for server in of {
             skew.note(Sent::at(at(0)), &dated(at(*server)), at(0));
         }
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_readable_date_shows_nothing() {
-        let skew = Skew::default();
+        let skew = Skew::new(MARK);
         for headers in [HeaderMap::new(), answer("soon"), answer("Thu, 01 Jan"), answer("")] {
             skew.note(Sent::at(at(0)), &headers, at(0));
         }
@@ -143,16 +150,16 @@ mod tests {
 
     #[test]
     fn an_answer_of_something_in_between_shows_nothing() {
-        let skew = Skew::default();
+        let skew = Skew::new(MARK);
         let mut headers = dated(at(-600));
-        headers.remove("x-okta-request-id");
+        headers.remove(MARK);
         skew.note(Sent::at(at(0)), &headers, at(0));
         assert_eq!(skew.ahead(at(0)), None);
     }
 
     #[test]
     fn what_was_learnt_before_the_clock_was_set_is_forgotten() {
-        let skew = Skew::default();
+        let skew = Skew::new(MARK);
         skew.note(Sent::at(at(0)), &dated(at(-600)), at(0));
         assert_eq!(skew.ahead(at(50)).map(|ahead| ahead.num_seconds()), Some(599), "a moment later");
         assert_eq!(skew.ahead(at(-600)), None, "it was put right");
