@@ -54,6 +54,7 @@ async fn a_change_whose_answer_is_lost_is_transient_and_not_repeated() {
         (Fault::Status(500, "UnknownError"), 0),
         (Fault::Status(409, "Request_Conflict"), 0),
         (Fault::Html(502), 0),
+        (Fault::Html(200), 0),
         (Fault::Hang, 0),
     ] {
         let (world, result) = suspend_with(fault.clone()).await;

@@ -102,6 +102,7 @@ fn judge(raw: &Value, rule: &Rule) -> Result<DateTime<Utc>, &'static str> {
     let of_type = match &rule.user_type {
         UserType::Profile(text) => profile.get("userType").map(word).is_some_and(|it| same(&it, text)),
         UserType::TypeId(id) => raw.pointer("/type/id").map(word).is_some_and(|it| same(&it, id)),
+        UserType::Guest => false,
     };
     if !of_type {
         return Err("it is of another type");
