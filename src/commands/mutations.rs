@@ -24,7 +24,7 @@ use crate::domain::restoration::Wish;
 use crate::domain::undated::is_our_suspension;
 use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::decision::ButtonInput;
-use crate::services::WorkResult;
+use crate::services::{WorkError, WorkResult};
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 use crate::wording::exemptions::{self, NotRestored};
 use crate::wording::{lineage, pauses, refusals};
@@ -191,10 +191,14 @@ impl Commands {
             return Ok(Err(lineage::refused()));
         }
         let now = self.s.clock.now();
-        let suspended_for = if self.suspension_holds(provider, account).await? {
-            self.s.store.suspended_for(&account.id).await?
-        } else {
-            None
+        let suspended_for = match self.suspension_holds(provider, account).await {
+            Ok(true) => self.s.store.suspended_for(&account.id).await?,
+            Ok(false) => None,
+            Err(WorkError::Identity(error)) => {
+                tracing::warn!(%error, "can't find out who suspended an account that is to be restored");
+                return Ok(Err(refusals::cant_look_up(self.s.terms(provider))));
+            }
+            Err(error) => return Err(error),
         };
         // An account that one policy suspended is restored by the people of that policy.
         let theirs = match &suspended_for {
@@ -215,7 +219,7 @@ impl Commands {
             None => (policy, principal),
         };
         let suspended = suspended_for.is_some();
-        let allowed = match self.may_restore(policy, principal, account, &reason, suspended).await {
+        let allowed = match self.may_restore(provider, policy, principal, account, &reason, suspended).await {
             Ok(allowed) => allowed,
             Err(error) => {
                 tracing::warn!(%error, "an account that is to be restored can't be read");
@@ -252,6 +256,7 @@ impl Commands {
     /// Says whether the person may have the account restored. Fails if it can't be read.
     async fn may_restore(
         &self,
+        provider: &ProviderName,
         policy: &Policy,
         principal: &Principal,
         account: &Account,
@@ -263,7 +268,7 @@ impl Commands {
         if allowed.is_err() || suspended {
             return Ok(allowed);
         }
-        Ok(self.out_of_reach(policy, account).await?.map_or(Ok(()), Err))
+        Ok(self.out_of_reach(provider, policy, account).await?.map_or(Ok(()), Err))
     }
 
     /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.
@@ -279,6 +284,7 @@ impl Commands {
     /// Why an account that others suspended is none of the policy's business, even for its admins.
     async fn out_of_reach(
         &self,
+        provider: &ProviderName,
         policy: &Policy,
         account: &Account,
     ) -> Result<Option<NotRestored>, IdentityError> {
@@ -287,12 +293,9 @@ impl Commands {
         }
         // The log has no say in this.
         let rule = Rule { check_sign_in_log: false, ..policy.rule.clone() };
-        let provider = self.s.provider(&rule.provider);
+        let provider = self.s.provider(provider);
         let look = provider.look(&account.id, &rule, None);
-        let Some(fresh) = self.s.soon_unless_ended(look).await else {
-            return Err(IdentityError::Transient("the workflow has ended".to_owned()));
-        };
-        let fresh = fresh?;
+        let fresh = self.s.soon_unless_ended(look).await.ok_or_else(ended)??;
         let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);
         Ok(protected.then_some(NotRestored::Protected))
     }
@@ -307,7 +310,8 @@ impl Commands {
             let provider = self.s.provider(provider);
             let asked =
                 self.s.soon_unless_ended(provider.last_change(&account.id, suspended_at - SKEW)).await;
-            in_log = asked.and_then(Result::ok).flatten();
+            // Without the log, a later suspension by somebody else would look like ours.
+            in_log = asked.ok_or_else(ended)??;
             sight = self.s.store.sights(vec![account.id.clone()]).await?.get(&account.id).copied();
         }
         Ok(is_our_suspension(suspended_at, changed, in_log.as_ref(), sight))
@@ -386,6 +390,10 @@ fn request_called(number: &str, reason: &str) -> Result<RequestId, Text> {
         return Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong));
     }
     Ok(request)
+}
+
+fn ended() -> IdentityError {
+    IdentityError::Transient("the workflow has ended".to_owned())
 }
 
 #[cfg(test)]

@@ -170,6 +170,9 @@ impl ActivityLog for Nobody {
     fn evidence_lag(&self) -> Duration {
         Duration::zero()
     }
+    fn dates_status_changes(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

@@ -192,6 +192,9 @@ pub trait ActivityLog: Send + Sync {
 
     /// How late an account's own record may show a sign of life. Nobody counts as idle before that is over, too.
     fn evidence_lag(&self) -> Duration;
+
+    /// Whether an account's own record says when its status last changed.
+    fn dates_status_changes(&self) -> bool;
 }
 
 /// What the bot changes at a provider.

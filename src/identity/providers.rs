@@ -112,6 +112,10 @@ impl ActivityLog for Absent {
     fn evidence_lag(&self) -> Duration {
         Duration::zero()
     }
+
+    fn dates_status_changes(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

@@ -146,6 +146,10 @@ impl ActivityLog for Watched {
     fn evidence_lag(&self) -> Duration {
         self.provider.evidence_lag()
     }
+
+    fn dates_status_changes(&self) -> bool {
+        self.provider.dates_status_changes()
+    }
 }
 
 #[async_trait]

@@ -23,14 +23,23 @@ use crate::services::work::Work;
 
 /// So many accounts are looked at in one round; a round is one message at most.
 const ROUND_MAX: u32 = 200;
+/// How long accounts are looked at again whose provider doesn't date its changes, if the policy wants no such look.
+const WATCHED_WITHOUT_DATES: Duration = Duration::days(30);
 /// A credential that doesn't work needs a person; so often one round finds out whether it does again.
 const WAIT_FOR_PERSON: Duration = Duration::minutes(5);
 
 impl Requests {
     /// Whether a suspension of the policy is to be looked at again.
     pub(crate) async fn drift_is_due(&self, policy: &Policy) -> WorkResult<bool> {
-        Ok(policy.drift_watch.is_some()
+        Ok(self.watched_for(policy).is_some()
             && self.s.store.watch_is_due(&policy.name, self.s.clock.now()).await?)
+    }
+
+    /// How long the policy's suspended accounts are looked at again. Where the provider does not date its changes, only
+    /// these looks tell since when an account is back, and so whether it may be proposed again.
+    fn watched_for(&self, policy: &Policy) -> Option<Duration> {
+        let is_dated = self.s.provider(&policy.rule.provider).dates_status_changes();
+        policy.drift_watch.or((!is_dated).then_some(WATCHED_WITHOUT_DATES))
     }
 
     /// Looks at the accounts of the policy that are due. A policy that is gone from the configuration has none.
@@ -40,7 +49,7 @@ impl Requests {
         stop: &CancellationToken,
     ) -> WorkResult<Option<DateTime<Utc>>> {
         let Some(policy) = self.s.policy(name) else { return Ok(None) };
-        let Some(watched_for) = policy.drift_watch else { return Ok(None) };
+        let Some(watched_for) = self.watched_for(policy) else { return Ok(None) };
         let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
         let mut by_provider = BTreeMap::<_, Vec<Watch>>::new();
         for watch in due {

@@ -427,6 +427,10 @@ impl ActivityLog for Okta {
     fn evidence_lag(&self) -> Duration {
         Duration::zero()
     }
+
+    fn dates_status_changes(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

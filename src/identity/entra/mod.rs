@@ -283,6 +283,10 @@ impl ActivityLog for Entra {
     fn evidence_lag(&self) -> Duration {
         EVIDENCE_LAG
     }
+
+    fn dates_status_changes(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]

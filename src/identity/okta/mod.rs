@@ -346,6 +346,10 @@ impl ActivityLog for Okta {
         // The last sign-in is there at once; what only the log has is checked for once more after a suspension.
         Duration::zero()
     }
+
+    fn dates_status_changes(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
