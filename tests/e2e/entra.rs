@@ -82,6 +82,21 @@ async fn what_the_bot_blocked_it_gives_back_and_what_an_admin_unblocked_is_told_
     world.nothing_else_is_wrong().await;
 }
 
+/// Entra ID doesn't say when an account was unblocked: without a look at it, it would count as just back for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_back_is_proposed_again_after_its_grace_also_without_a_drift_watch() {
+    let world = tenant("drift_watch = 0\n").await;
+    world.start_bot().await;
+    approve(&world).await;
+    assert!(world.tenant().set_enabled_by_admin(ADA, true, "boss@corp.example"));
+    world.advance(Duration::minutes(61));
+    world.message("is active again").await;
+    assert_answer(&world, U_APPROVER, &format!("why {ADA}"), &["restored"]).await;
+    world.advance(Duration::days(8));
+    assert!(world.sweep().await.visible_text().contains(ADA));
+    world.nothing_else_is_wrong().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_is_blocked_and_that_their_sessions_are_elsewhere_is_said() {
     let world = tenant("guests = true\nclear_sessions = true\n").await;
