@@ -56,10 +56,10 @@ async fn a_preview_is_made_again_only_when_a_minute_has_passed_or_something_has_
     assert!(second.contains(ADA) && second.contains("refreshed at most once"), "{second}");
     assert_eq!(listings(&world), once);
     assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 10d on leave"), &["is exempt"]).await;
-    assert_answer(&world, U_VIEWER, "preview", &["nobody"]).await;
+    assert_answer(&world, U_VIEWER, "preview", &["no account"]).await;
     assert_eq!(listings(&world), 2 * once);
     world.advance(chrono::Duration::seconds(61));
-    assert_answer(&world, U_VIEWER, "preview", &["nobody"]).await;
+    assert_answer(&world, U_VIEWER, "preview", &["no account"]).await;
     assert_eq!(listings(&world), 3 * once);
     world.nothing_else_is_wrong().await;
 }
