@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may ask, when the next slot is |
 //! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; what adapters share (the HTTP client, proxies, certificates, keys, waits between tries); making files safely; which outside call goes next |
-//! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`chat::slack`] |
+//! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`identity::entra`], [`chat::slack`] |
 //! | [`store`], [`forward`], [`config`] | the database with the audit chain; only `store/sqlite` names an engine; sending the trail to collectors; the only reader of the environment |
 //! | [`wording`] | every sentence that the bot says, and what its buttons and dialogs do (`actions.rs`); pure |
 //! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |

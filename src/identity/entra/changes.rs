@@ -88,8 +88,8 @@ pub(super) struct Own<'a> {
 }
 
 impl Entry {
-    /// Returns what the entry did to the account, if it blocked or unblocked it with success. Which kind of entry there is
-    /// for a change is not documented, so either will do.
+    /// Returns what the entry did to the account, if it blocked or unblocked it with success. Which kind of entry
+    /// there is for a change is not documented, so either will do.
     fn deed(&self, account: &AccountId) -> Option<Deed> {
         if self.result.as_deref() != Some("success") {
             return None;

@@ -1,7 +1,7 @@
 //! What Graph sends, mapped in one place to what the bot knows.
 //!
-//! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An account
-//! without its id can't be an account: that is an error. Values are never quoted in what is said of them.
+//! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
+//! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
 //!
 //! Graph leaves `signInActivity` out for an account that never signed in, and a selection that got lost looks just the
 //! same. So absence is "never" only where it is proven that the answer would have had a date.
@@ -165,13 +165,13 @@ impl<'a> User<'a> {
             }
         }
         if let Some(flaw) = flaw {
-            // Whether the account is exempt can't be told, so nothing may be concluded from its dates.
+            // Whether the account is exempt is not known, so nothing may be concluded from its dates.
             account.created = Reading::Unreadable(format!("says nothing, since {flaw}"));
         }
         Ok(account)
     }
 
-    /// An account that is not ours to block has a reason of its own; one that is blocked is blocked, whoever did it.
+    /// Each reason why an account is not ours to block. An account that is blocked already has none of them.
     fn status(&self) -> AccountStatus {
         let not = |why, word: &str| AccountStatus::other(why, word);
         match self.value("accountEnabled") {
@@ -256,8 +256,8 @@ fn scalar(value: &Value<'_>) -> Option<String> {
     }
 }
 
-/// The latest of the three dates. Two of them count attempts that failed, and the third is not kept for long enough to do
-/// without those: an account whose sign-ins fail is in use all the same.
+/// The latest of the three dates. Two of them count attempts that failed, and the third is not kept for long enough
+/// to do without those: an account whose sign-ins fail is in use all the same.
 fn sign_in(activity: &Value<'_>) -> Reading {
     let Value::Object(dates) = activity else {
         return if activity.is_null() {
