@@ -124,9 +124,9 @@ pub async fn look_up(
         }
     }
     if !nameless.is_empty() {
-        let names = nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+        let people = nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
         return Err(WorkError::Other(format!(
-            "{system} gives no confirmed address of {names}, who may decide, so nobody can tell which account is \
+            "{system} gives no confirmed address of {people}, who may decide, so nobody can tell which account is \
              theirs and must not be suspended. Have them confirm their address in {system}, or name their account \
              in account_owners"
         )));

@@ -231,7 +231,7 @@ impl Inbox {
         let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
             let person = Person::unknown(&inbound.user);
-            let event = refused_unseen(person, inbound.received_at, why);
+            let event = refused_unseen(&person, inbound.received_at, why);
             self.authz.settle_try(inbound, why, AuditContext::default(), event).await?;
         }
         self.outbox.send_ephemeral(

@@ -1,9 +1,9 @@
-//! The two keys of an app that signs in with OAuth: its own, which signs who it is, and a fresh one for `DPoP`, which binds
-//! each token and request to this process. Both only sign; neither ever leaves.
+//! The two keys of an app that signs in with OAuth: its own, which signs who it is, and a fresh one for `DPoP`, which
+//! binds each token and request to this process. Both only sign; neither ever leaves.
 //!
-//! What they sign are JSON web tokens (<https://www.rfc-editor.org/rfc/rfc7515>): two JSON objects and a signature. They
-//! are put together here and signed by ring, which TLS needs anyway: the libraries for such tokens sign with RSA in a way
-//! that leaks the key through its timing (RUSTSEC-2023-0071).
+//! What they sign are JSON web tokens (<https://www.rfc-editor.org/rfc/rfc7515>): two JSON objects and a signature.
+//! They are put together here and signed by ring, which TLS needs anyway: the libraries for such tokens sign with RSA
+//! in a way that leaks the key through its timing (RUSTSEC-2023-0071).
 
 use anyhow::{Context, anyhow};
 use base64::Engine;

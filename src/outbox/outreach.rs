@@ -130,10 +130,10 @@ impl Outbox {
         &self,
         rule: &Rule,
         candidate: &Candidate,
-        role: OutreachRole,
+        asked_as: OutreachRole,
     ) -> Result<Option<(String, String)>, Trouble> {
         let shown = &candidate.shown;
-        let address = match role {
+        let address = match asked_as {
             OutreachRole::Person => shown.email.clone().or_else(|| Some(shown.login.clone())),
             OutreachRole::Manager => match self.address_of_manager(rule, candidate).await? {
                 Some(address) if outreach::is_own_address(shown, &address) => None,
@@ -154,7 +154,7 @@ impl Outbox {
         // Guests may speak for themselves; for others only full members do.
         let may_be_asked = |user: &ChatUser| {
             user.is_person
-                && (role == OutreachRole::Person || user.outsider.is_none())
+                && (asked_as == OutreachRole::Person || user.outsider.is_none())
                 && is_at(user, &address)
         };
         Ok(found.filter(may_be_asked).map(|user| (user.id, address)))

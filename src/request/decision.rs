@@ -93,7 +93,7 @@ impl Requests {
         let Some(policy) = self.s.policy(&request.policy) else {
             let person = Person::unknown(&inbound.user);
             let why = "the policy is no longer in the configuration";
-            let event = refused_unseen(person, inbound.received_at, why);
+            let event = refused_unseen(&person, inbound.received_at, why);
             self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
             return Ok(Err(Rejected::Away(Text::plain(
                 "This request's policy is no longer in the configuration, so nothing was changed.",
@@ -184,15 +184,15 @@ impl Requests {
 /// Returns the audit event of somebody who was rejected before their input was read.
 pub(crate) fn rejected_before(user: &str, at: DateTime<Utc>, denied: &Denied) -> Draft {
     match denied {
-        Denied::Outsider(person, why) => refused_unseen(person.clone(), at, why),
-        Denied::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not a member of the channel"),
+        Denied::Outsider(person, why) => refused_unseen(person, at, why),
+        Denied::NotInChannel(person, _) => refused_unseen(person, at, "not a member of the channel"),
         Denied::CantTell(why) => {
             let person = Person::unknown(user);
-            refused_unseen(person, at, &unidentified(why))
+            refused_unseen(&person, at, &unidentified(why))
         }
     }
 }
 
-pub(crate) fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
-    Draft::refused(&person, at, serde_json::json!({ "why": why }))
+pub(crate) fn refused_unseen(person: &Person, at: DateTime<Utc>, why: &str) -> Draft {
+    Draft::refused(person, at, serde_json::json!({ "why": why }))
 }

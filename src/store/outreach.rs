@@ -115,7 +115,7 @@ impl Store {
                 }
                 Err(refusal) => {
                     if refusal == Refusal::NotYours {
-                        note_refused(tx, &request, &question, by, received_at)?;
+                        note_refused(tx, &request, &question, &by, received_at)?;
                     }
                     Ok(Err(refusal))
                 }
@@ -129,10 +129,10 @@ fn note_refused(
     tx: &dyn Tx,
     request: &Request,
     question: &OutreachQuestion,
-    by: Person,
+    by: &Person,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let event = Draft::refused(&by, at, json!({ "why": "another person was asked", "as": question.role }))
+    let event = Draft::refused(by, at, json!({ "why": "another person was asked", "as": question.role }))
         .about(question.account.clone());
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }

@@ -26,7 +26,9 @@ impl World {
     }
 
     fn tell(&self, wrong: Vec<Wrong>) {
-        wrong.into_iter().for_each(|(_, what)| self.fate.wrong(what));
+        for (_, what) in wrong {
+            self.fate.wrong(what);
+        }
     }
 
     /// The trail is the earlier one, and more.

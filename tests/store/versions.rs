@@ -28,6 +28,21 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v11.sql"),
 ];
 
+/// Each row says whose account it is about: Okta's, in every row from before there was another provider.
+async fn says_whose_accounts(store: &Store, version: i64) -> ProviderName {
+    let other = ProviderName::from(if version > 10 { "entra" } else { "okta" });
+    let kim = store.exemptions_of(&id("kim")).await.unwrap();
+    let lee = store.exemptions_of(&id("lee")).await.unwrap();
+    let restoration = store.restoration(1).await.unwrap().map(|one| one.wish.provider);
+    let of = (kim.iter().map(|one| &one.provider).collect(), lee.iter().map(|one| &one.provider).collect());
+    let okta = ProviderName::default();
+    let expected = if version > 1 { (vec![&okta], vec![&other]) } else { (vec![], vec![]) };
+    assert_eq!((of, restoration), (expected, (version > 1).then(|| other.clone())));
+    let asked = store.request_alone(RequestId(4)).await.unwrap().map(|request| request.rule.provider);
+    assert_eq!(asked, Some(other.clone()));
+    other
+}
+
 #[tokio::test]
 async fn every_version_opens_with_its_rows() {
     for (version, dump) in (1..).zip(VERSIONS) {
@@ -65,17 +80,7 @@ async fn every_version_opens_with_its_rows() {
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
         assert_eq!((kim.len(), restored.len()), if version > 1 { (1, 1) } else { (0, 0) });
 
-        // Whose account each row is about: Okta's, in every row from before there was another provider.
-        let other = ProviderName::from(if version > 10 { "entra" } else { "okta" });
-        let lee = store.exemptions_of(&id("lee")).await.unwrap();
-        let restoration = store.restoration(1).await.unwrap().map(|one| one.wish.provider);
-        let of =
-            (kim.iter().map(|one| &one.provider).collect(), lee.iter().map(|one| &one.provider).collect());
-        let okta = ProviderName::default();
-        let expected = if version > 1 { (vec![&okta], vec![&other]) } else { (vec![], vec![]) };
-        assert_eq!((of, restoration), (expected, (version > 1).then(|| other.clone())));
-        let asked = store.request_alone(RequestId(4)).await.unwrap().map(|request| request.rule.provider);
-        assert_eq!(asked, Some(other.clone()));
+        let other = says_whose_accounts(&store, version).await;
 
         let draft = store.review(RequestId(5), "Uann").await.unwrap().unwrap().draft;
         assert_eq!(draft.map(|draft| draft.keep.len()), (version > 2).then_some(1));

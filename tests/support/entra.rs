@@ -5,8 +5,8 @@ use fake::entra::FakeEntra;
 use super::World;
 
 impl World {
-    /// A new world at ten in the morning with an empty tenant beside the empty org. Whether the bot knows the org as well is
-    /// said by [`World::set_okta`].
+    /// A new world at ten in the morning with an empty tenant beside the empty org. Whether the bot knows the org as
+    /// well is said by [`World::set_okta`].
     pub async fn with_entra(policy: &str) -> World {
         let mut world = World::at_ten(policy).await;
         world.entra = Some(FakeEntra::start(world.gate.clone(), world.fake_clock.clone()).await);

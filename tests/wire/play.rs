@@ -68,7 +68,9 @@ impl Notes {
     }
 
     pub fn tell(&self, wrong: Vec<Wrong>) {
-        wrong.into_iter().for_each(|(kind, why)| self.wrong(kind, why));
+        for (kind, why) in wrong {
+            self.wrong(kind, why);
+        }
     }
 
     fn is_wrong(&self) -> bool {

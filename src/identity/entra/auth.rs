@@ -1,8 +1,8 @@
 //! Proves to Entra ID which app the bot is, by a secret, a certificate or another issuer's token.
 //!
-//! An access token is fetched once for all callers, kept, and renewed before it ends. A permission that is granted later
-//! is only in the next token: a token that was refused is dropped, unless it was fetched a moment ago. Nothing here is
-//! ever logged. See <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>.
+//! An access token is fetched once for all callers, kept, and renewed before it ends. A permission that is granted
+//! later is only in the next token: a token that was refused is dropped, unless it was fetched a moment ago. Nothing
+//! here is ever logged. See <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>.
 
 use std::path::PathBuf;
 
@@ -261,8 +261,8 @@ impl Auth {
     }
 }
 
-/// The app's own object, which the audit log may name in place of the client id. Microsoft wants tokens to be opaque, so
-/// nothing else is read of one, and nothing is decided by it.
+/// The app's own object, which the audit log may name in place of the client id. Microsoft wants tokens to be opaque,
+/// so nothing else is read of one, and nothing is decided by it.
 fn object_of(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claims {

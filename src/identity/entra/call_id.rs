@@ -1,9 +1,9 @@
 //! The names that we give to our changes. Graph takes a name in `client-request-id`, and the audit log seems to call
 //! the change by it (its correlation id).
 //!
-//! A name is a GUID of which one half is chance, and the other half follows from that and from what the call does. So a
-//! name in the log can be told for one of ours without a record of it, also after an answer that was lost or a process
-//! that died: other programs that use the same app give other names.
+//! A name is a GUID of which one half is chance, and the other half follows from that and from what the call does. So
+//! a name in the log is recognised as one of ours without a record of it, even if the answer was lost or the process
+//! died. Other programs that use the same app give other names.
 
 use sha2::{Digest, Sha256};
 

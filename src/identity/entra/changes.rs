@@ -44,13 +44,13 @@ struct Entry {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct InitiatedBy {
-    app: Option<App>,
+    app: Option<Initiator>,
     user: Option<Person>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct App {
+struct Initiator {
     app_id: Option<String>,
     display_name: Option<String>,
     service_principal_id: Option<String>,
@@ -88,8 +88,8 @@ pub(super) struct Own<'a> {
 }
 
 impl Entry {
-    /// Returns what the entry did to the account, if it blocked or unblocked it with success. Which kind of entry there is
-    /// for a change is not documented, so either will do.
+    /// Returns what the entry did to the account, if it blocked or unblocked it with success. Which kind of entry
+    /// there is for a change is not documented, so either will do.
     fn deed(&self, account: &AccountId) -> Option<Deed> {
         if self.result.as_deref() != Some("success") {
             return None;
@@ -140,7 +140,7 @@ fn value(text: &str) -> Option<bool> {
     }
 }
 
-impl App {
+impl Initiator {
     fn is(&self, own: &Own<'_>) -> bool {
         let same = |one: &Option<String>, other: Option<&str>| {
             one.as_deref().zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
@@ -202,10 +202,12 @@ pub(super) async fn latest(
     Ok(Some(StatusChange { at: at(&entry)?, what: entry.activity_display_name, by }))
 }
 
+type Deeds = Vec<(Entry, Deed)>;
+
 /// Returns the entries of a page that blocked or unblocked the account, newest first.
-fn read(answer: &Answer, account: &AccountId) -> Result<(Vec<(Entry, Deed)>, Option<String>), IdentityError> {
+fn read(answer: &Answer, account: &AccountId) -> Result<(Deeds, Option<String>), IdentityError> {
     let page: Page<Entry> = answer.json("the audit log")?;
-    let mut entries: Vec<(Entry, Deed)> =
+    let mut entries: Deeds =
         page.value.into_iter().filter_map(|entry| entry.deed(account).map(|deed| (entry, deed))).collect();
     for (entry, _) in &entries {
         at(entry)?;

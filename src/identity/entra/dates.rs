@@ -1,7 +1,7 @@
 //! The proof that an absent sign-in date means "never".
 //!
-//! A tenant without the licence may leave the dates out of an answer that claims to have them. So somebody has to have one:
-//! on the same page, in an answer of a moment ago, or else among the first accounts of the tenant.
+//! A tenant without the licence may leave the dates out of an answer that claims to have them. So somebody has to
+//! have one: on the same page, in an answer of a moment ago, or else among the first accounts of the tenant.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -160,10 +160,13 @@ fn of_answer(
         // Somebody else changed the same object at the same moment.
         409 | 412 => IdentityError::Transient(format!("Entra ID was changing the same object {reference}")),
         501 => IdentityError::Malformed(format!("Entra ID does not serve what was asked for {reference}")),
-        408 | 425 | 500..=599 => {
+        408 | 425 => IdentityError::Transient(format!("Entra ID had an internal problem {reference}")),
+        _ if status.is_server_error() => {
             IdentityError::Transient(format!("Entra ID had an internal problem {reference}"))
         }
-        400..=499 => IdentityError::Refused(format!("Entra ID refused the call {reference}")),
+        _ if status.is_client_error() => {
+            IdentityError::Refused(format!("Entra ID refused the call {reference}"))
+        }
         _ => IdentityError::Malformed(format!("Entra ID answered with an unexpected status {reference}")),
     }
 }

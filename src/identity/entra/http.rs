@@ -1,8 +1,8 @@
-//! The one path that every call to Graph takes: its turn within the limits, the token, the send, and one place that
+//! The one path that every call to Graph takes: its place within the limits, the token, the send, and one place that
 //! decides what the answer means.
 //!
 //! Reads are tried again after 429, 5xx and broken connections, a bounded number of times within a bounded time. A
-//! change is sent once; whatever else happens to it is told to the caller, who reads the account and decides.
+//! change is sent once. If that fails, the caller gets the error, reads the account and decides.
 
 use std::time::{Duration as StdDuration, Instant};
 
@@ -28,7 +28,7 @@ use super::settings::{Places, Settings};
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;
-/// A read gives up after this long, its turns not counted.
+/// A read that took this long is not tried again.
 const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
 /// How often the windows of a question may move until a person is asked to try again.
 const QUESTION_WINDOWS_MAX: u32 = 8;
@@ -216,7 +216,7 @@ impl Http {
         };
         let mut renewed = Vec::new();
         loop {
-            let turn = self.rates.turn(class, bucket, windows_max).await.map_err(Fault::Limited)?;
+            let permit = self.rates.permit(class, bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client).await.map_err(as_fault)?;
             let mut request = self.client.get(read.url.clone()).header(ACCEPT, "application/json");
             if read.advanced {
@@ -224,7 +224,7 @@ impl Http {
             }
             let request = request.header(AUTHORIZATION, pass.header.clone());
             let (status, headers, body) = self.send(&Method::GET, read.url, request).await?;
-            drop(turn);
+            drop(permit);
             if status.is_success() {
                 let body = body.map_err(|error| Fault::Passing(error.into()))?;
                 return whole(body).map(|body| Answer { headers, body });
@@ -245,7 +245,7 @@ impl Http {
     pub(super) async fn change(&self, change: Change<'_>) -> Result<Answer, IdentityError> {
         let bucket = Bucket::of(&change.method, change.url);
         let limited = |until| IdentityError::RateLimited { until };
-        let _turn = self.rates.turn(Class::Action, bucket, 0).await.map_err(limited)?;
+        let _permit = self.rates.permit(Class::Action, bucket, 0).await.map_err(limited)?;
         let mut renewed = false;
         loop {
             let pass = self.auth.pass(&self.client).await?;
@@ -329,8 +329,8 @@ fn lack(status: StatusCode) -> Option<Lack> {
     }
 }
 
-/// A read is answered by JSON. Anything else is a proxy's page or a part of an answer, and the next try may bring all of
-/// it: only what is JSON and yet not as expected stays so.
+/// A read is answered by JSON. Anything else is a proxy's page or a part of an answer, and the next try may bring all
+/// of it: only what is JSON and yet not as expected stays so.
 fn whole(body: Vec<u8>) -> Result<Vec<u8>, Fault> {
     match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         Ok(_) => Ok(body),

@@ -1,9 +1,9 @@
 //! The listing of a policy's accounts: whole, or an error.
 //!
-//! It is an advanced query, which is counted, and what came is compared with the count: an option that Graph ignores in
-//! silence, or a page that got lost, makes an error of it and not a short list. Whether sign-in dates can be had together
-//! with an advanced query is not documented. Where they can't, all accounts of the tenant are listed and the policy's are
-//! picked out here. See <https://learn.microsoft.com/graph/api/user-list>.
+//! It is an advanced query, which is counted, and what came is compared with the count: an option that Graph ignores
+//! in silence, or a page that got lost, makes an error of it and not a short list. Whether sign-in dates can be had
+//! together with an advanced query is not documented. Where they can't, all accounts of the tenant are listed and the
+//! policy's are picked out here. See <https://learn.microsoft.com/graph/api/user-list>.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,5 @@
-//! The sign-in log's word on who was there: what an account's own sign-in dates don't show yet, since those are up to a
-//! day late. It has interactive and successful federated sign-ins only.
+//! The sign-in log's word on who was there: what an account's own sign-in dates don't show yet, since those are up to
+//! a day late. It has interactive and successful federated sign-ins only.
 //! See <https://learn.microsoft.com/graph/api/signin-list>.
 
 use chrono::{DateTime, Duration, Utc};
@@ -82,7 +82,8 @@ pub(super) async fn look_for_all(http: &Http, asked: &Looks) -> LogRead {
     let mut read = LogRead::default();
     let mut rest: Vec<(AccountId, Option<DateTime<Utc>>)> =
         asked.iter().map(|(account, since)| (account.clone(), *since)).collect();
-    // The first one alone: if the permission or the licence is missing, the others needn't find it out each for itself.
+    // The first one alone: if the permission or the licence is missing, the others needn't find it out each for
+    // itself.
     let Some((first, since)) = rest.pop() else { return read };
     match look(http, &first, since).await {
         Err(error @ IdentityError::Denied(_)) => {

@@ -1,12 +1,13 @@
 //! Microsoft Entra ID, over Microsoft Graph.
 //!
-//! Promises what [`IdentityProvider`] asks for: a listing is whole or an error, an absent date is "never" only where that is
-//! proven, a doubtful value makes one account unreadable, a change is sent once, Microsoft's limits are kept, and no secret
-//! and no person's data gets into an error or a log line. Calls are only ever made with Entra's immutable ids, and only to
-//! the configured cloud.
+//! Promises what [`IdentityProvider`] asks for: a listing is whole or an error, an absent date is "never" only where
+//! that is proven, a doubtful value makes one account unreadable, a change is sent once, Microsoft's limits are kept,
+//! and no secret and no person's data gets into an error or a log line. Calls are only ever made with Entra's
+//! immutable ids, and only to the configured cloud.
 //!
-//! What Microsoft does not document is right here either way, and the log says which way it went: whether sign-in dates
-//! can be had in an advanced query ([`list`]), and whether the audit log keeps the names of our calls ([`changes`]).
+//! What Microsoft does not document is right here either way, and the log says which way it went: whether sign-in
+//! dates can be had in an advanced query ([`list`]), and whether the audit log keeps the names of our calls
+//! ([`changes`]).
 
 mod auth;
 mod call_id;
@@ -163,12 +164,11 @@ impl Entra {
     }
 }
 
-/// Whoever has no manager is answered with an error.
+/// Takes the error that Graph sends for an account without a manager for what it is.
 fn nobody_answers<T>(error: IdentityError) -> Result<Option<T>, IdentityError> {
     match error {
-        IdentityError::NotFound(_) => Ok(None),
         // Whether it takes a permission of its own is not documented, and nobody needs one to be judged.
-        IdentityError::Denied(_) | IdentityError::Refused(_) => Ok(None),
+        IdentityError::NotFound(_) | IdentityError::Denied(_) | IdentityError::Refused(_) => Ok(None),
         error @ (IdentityError::RateLimited { .. }
         | IdentityError::Transient(_)
         | IdentityError::Malformed(_)

@@ -1,7 +1,8 @@
 //! Follows the pages of a collection to their end, or fails: a part never passes for the whole.
 //!
-//! The link to the next page is opaque and followed as given, but only on Graph's own scheme, host and port, because the
-//! token goes with it. A page may be empty and yet have a next one. See <https://learn.microsoft.com/graph/paging>.
+//! The link to the next page is opaque and followed as given, but only on Graph's own scheme, host and port, because
+//! the token goes with it. A page may be empty and yet have a next one. See
+//! <https://learn.microsoft.com/graph/paging>.
 
 use std::collections::HashSet;
 

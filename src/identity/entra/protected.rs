@@ -1,7 +1,7 @@
-//! Who must not be blocked: administrators, whoever may become one, and members of exempt groups.
+//! Accounts that must not be blocked: administrators, people who may become one, and members of exempt groups.
 //!
-//! An app without a directory role can't change these accounts anyway; that they are left out beforehand spares people an
-//! approval that leads to nothing. See <https://learn.microsoft.com/graph/api/resources/users> and
+//! An app without a directory role can't change these accounts anyway; that they are left out beforehand spares
+//! people an approval that leads to nothing. See <https://learn.microsoft.com/graph/api/resources/users> and
 //! <https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +22,8 @@ use super::wire::{Assignment, Object};
 
 /// The most that Graph gives out at a time.
 const PAGE: &str = "999";
-/// For so long the role-assignable groups serve for looks at single accounts. An owner who is newer than that is protected
-/// by Entra ID itself.
+/// For so long the role-assignable groups serve for looks at single accounts. An owner who is newer than that is
+/// protected by Entra ID itself.
 const GROUPS_FRESH: Duration = Duration::minutes(5);
 const ROLES: [&str; 2] = ["roleManagement", "directory"];
 
@@ -59,7 +59,7 @@ impl KnownRoleGroups {
     }
 }
 
-/// Looks up everybody whom the rule or the tenant protects.
+/// Looks up everybody that the rule or the tenant protects.
 pub(super) async fn protected(http: &Http, rule: &Rule) -> Result<Protected, IdentityError> {
     let mut groups = BTreeMap::new();
     for group in &rule.exempt_groups {

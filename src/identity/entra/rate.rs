@@ -1,9 +1,9 @@
 //! Keeps the bot within Microsoft's limits per app and tenant, by counting its own calls.
 //!
-//! Graph says nothing of what is left of a limit, and a call that it throttles counts too. So each limit is a window of
-//! our own here, and a call waits until it fits. A call is counted from its start, and leaves the window so long after
-//! its answer came: the server counted it somewhere in between. What other programs do with the same app is not known
-//! here; a 429 closes the window for as long as it says.
+//! Graph says nothing of what is left of a limit, and a call that it throttles counts too. So each limit is a window
+//! of our own here, and a call waits until it fits. A call is counted from its start, and leaves the window so long
+//! after its answer came: the server counted it somewhere in between. What other programs do with the same app is not
+//! known here; a 429 closes the window for as long as it says.
 //! See <https://learn.microsoft.com/graph/throttling-limits>.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -165,14 +165,14 @@ pub(super) struct Rates {
     waited_ms: AtomicU64,
 }
 
-/// A call that may be made. Dropping it says that it has its answer, or never gets one.
-pub(super) struct Turn<'a> {
+/// The permit for one call. Dropping it says that the call has its answer, or never gets one.
+pub(super) struct Permit<'a> {
     rates: &'a Rates,
     bucket: Bucket,
     _place: Place<'a, Windows>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.rates.scheduler.with_budget(|windows| windows.answered(self.bucket));
     }
@@ -196,13 +196,13 @@ impl Rates {
         Traffic { calls: read(&self.calls), waits: read(&self.waits), waited_ms: read(&self.waited_ms) }
     }
 
-    /// Waits for the turn of a call, for at most so many moves of its windows. The error says when to try again.
-    pub(super) async fn turn(
+    /// Waits until a call fits, for at most so many moves of its windows. The error says when to try again.
+    pub(super) async fn permit(
         &self,
         class: Class,
         bucket: Bucket,
         windows: u32,
-    ) -> Result<Turn<'_>, DateTime<Utc>> {
+    ) -> Result<Permit<'_>, DateTime<Utc>> {
         let patience = Patience { windows, each: WAIT_MAX };
         let asked_at = self.clock.now();
         let mut waited = false;
@@ -213,7 +213,7 @@ impl Rates {
         }
         let place = place?;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        Ok(Turn { rates: self, bucket, _place: place })
+        Ok(Permit { rates: self, bucket, _place: place })
     }
 
     fn count_wait(&self, wait: Duration) {

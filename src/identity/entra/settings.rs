@@ -142,8 +142,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Makes the usual settings: the global cloud, 4 calls at once, 30 s for a request, half a second before another try,
-    /// no proxy.
+    /// Makes the usual settings: the global cloud, 4 calls at once, 30 s for a request, half a second before another
+    /// try, no proxy.
     pub fn new(tenant_id: String, client_id: String, credential: Credential) -> Settings {
         Settings {
             tenant_id,

@@ -1,7 +1,7 @@
 //! What Graph sends, mapped in one place to what the bot knows.
 //!
-//! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An account
-//! without its id can't be an account: that is an error. Values are never quoted in what is said of them.
+//! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
+//! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
 //!
 //! Graph leaves `signInActivity` out for an account that never signed in, and a selection that got lost looks just the
 //! same. So absence is "never" only where it is proven that the answer would have had a date.
@@ -21,7 +21,7 @@ use crate::identity::IdentityError;
 use super::search::{EXTENSIONS, is_extension};
 
 /// What a type of an AI agent's account ends with.
-const AGENT: &str = ".agentUser";
+const AGENT: &str = "agentUser";
 /// What Graph has for a date that never was.
 const NO_DATE: &str = "0001-01-01T00:00:00Z";
 
@@ -34,16 +34,21 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// Whether Graph calls it `#microsoft.graph.{name}`.
+    fn is_a(&self, name: &str) -> bool {
+        self.kind.rsplit('.').next() == Some(name)
+    }
+
     pub(super) fn is_person(&self) -> bool {
-        self.kind.ends_with(".user") || self.kind.ends_with(AGENT)
+        self.is_a("user") || self.is_a(AGENT)
     }
 
     pub(super) fn is_group(&self) -> bool {
-        self.kind.ends_with(".group")
+        self.is_a("group")
     }
 
     pub(super) fn is_role(&self) -> bool {
-        self.kind.ends_with(".directoryRole")
+        self.is_a("directoryRole")
     }
 }
 
@@ -120,7 +125,7 @@ impl<'a> User<'a> {
 
     /// Returns whether it is the account of an AI agent.
     pub(super) fn is_agent(&self) -> bool {
-        self.value("@odata.type").as_str().is_some_and(|kind| kind.ends_with(AGENT))
+        self.value("@odata.type").as_str().is_some_and(|kind| kind.rsplit('.').next() == Some(AGENT))
     }
 
     /// Returns whether it has any sign-in date.
@@ -165,13 +170,13 @@ impl<'a> User<'a> {
             }
         }
         if let Some(flaw) = flaw {
-            // Whether the account is exempt can't be told, so nothing may be concluded from its dates.
+            // Whether the account is exempt is not known, so nothing may be concluded from its dates.
             account.created = Reading::Unreadable(format!("says nothing, since {flaw}"));
         }
         Ok(account)
     }
 
-    /// An account that is not ours to block has a reason of its own; one that is blocked is blocked, whoever did it.
+    /// Each reason why an account is not ours to block. An account that is blocked already has none of them.
     fn status(&self) -> AccountStatus {
         let not = |why, word: &str| AccountStatus::other(why, word);
         match self.value("accountEnabled") {
@@ -256,8 +261,8 @@ fn scalar(value: &Value<'_>) -> Option<String> {
     }
 }
 
-/// The latest of the three dates. Two of them count attempts that failed, and the third is not kept for long enough to do
-/// without those: an account whose sign-ins fail is in use all the same.
+/// The latest of the three dates. Two of them count attempts that failed, and the third is not kept for long enough
+/// to do without those: an account whose sign-ins fail is in use all the same.
 fn sign_in(activity: &Value<'_>) -> Reading {
     let Value::Object(dates) = activity else {
         return if activity.is_null() {

@@ -128,7 +128,7 @@ pub(super) async fn follow(api: Arc<Api>, form: Form, then: Then) {
         Err(error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)))
             if draws_again =>
         {
-            tracing::warn!(%error, "a dialog could not be drawn again")
+            tracing::warn!(%error, "a dialog could not be drawn again");
         }
         Err(error) => {
             tracing::error!(%error, "a dialog could not be shown");
