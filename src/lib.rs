@@ -9,8 +9,8 @@
 //! |---|---|
 //! | [`domain`] | the pure core: which accounts are inactive, what a decision does, whether a sweep may ask, when the next slot is |
 //! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; what adapters share (the HTTP client, proxies, certificates, keys, waits between tries); safe creation of files; the order of outside calls |
-//! | [`identity`] | the port to identity providers ([`identity::Directory`], [`identity::ActivityLog`], [`identity::Lifecycle`]), the providers of a configuration by name ([`identity::providers`]), and the adapter [`identity::okta`] |
-//! | [`chat`] | the port to a chat system: messages, people, and inputs, whose answer may be a dialog; the adapter [`identity::entra`], [`chat::slack`] |
+//! | [`identity`] | the port to identity providers ([`identity::Directory`], [`identity::ActivityLog`], [`identity::Lifecycle`]), the providers of a configuration by name ([`identity::providers`]), and the adapters [`identity::okta`], [`identity::entra`] |
+//! | [`chat`] | the port to a chat system: messages, people, and inputs, whose answer may be a dialog; the adapter [`chat::slack`] |
 //! | [`store`], [`forward`], [`config`] | the database with the audit trail (only `store/sqlite` names an engine); sending the trail to collectors; the configuration, and the only reader of the environment |
 //! | [`wording`] | every sentence that the bot says, and what its buttons and dialogs do (`actions.rs`); pure |
 //! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |

@@ -378,7 +378,12 @@ fn exempt_groups(section: &Section<'_>, is_entra: bool) -> Vec<String> {
         section
             .problem(group.at, &format!("exempt_groups: {} is not a group's id; {how}", quote(&group.value)));
     }
-    values(groups)
+    let mut groups = values(groups);
+    if is_entra {
+        // As Entra ID writes them: they are compared with what it answers.
+        groups.iter_mut().for_each(|id| id.make_ascii_lowercase());
+    }
+    groups
 }
 
 fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {

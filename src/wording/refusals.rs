@@ -111,8 +111,7 @@ fn rule_changed() -> Text {
 /// An account about which the request doesn't ask any more.
 fn not_proposed(account: Text, state: &CandidateState) -> Text {
     let CandidateState::Kept { by, until } = state else {
-        return account
-            .then(" no longer waits for a decision, so nothing was changed. The card shows its result.");
+        return account.then(" is no longer pending, so nothing was changed. The card shows the result.");
     };
     let text = account.then(" is already kept active, by ").and(mention(by));
     let text = match until {

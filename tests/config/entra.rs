@@ -148,6 +148,8 @@ fn a_policy_on_entra_selects_by_employee_type_or_guests() {
     assert_eq!(of("").user_type, UserType::Profile("contractor".into()));
     assert_eq!(of("guests = true").user_type, UserType::Guest);
     assert_eq!(of(&format!("exempt_groups = [\"{ID}\"]")).exempt_groups, [ID]);
+    let capitals = ID.to_uppercase();
+    assert_eq!(of(&format!("exempt_groups = [\"{capitals}\"]")).exempt_groups, [ID], "as Entra ID writes it");
     for (policy, word) in [
         ("guests = true\nuser_type = \"Contractor\"", "not both"),
         ("okta_user_type_id = \"oty1\"", "for a policy on Okta"),
