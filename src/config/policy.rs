@@ -381,7 +381,9 @@ fn exempt_groups(section: &Section<'_>, is_entra: bool) -> Vec<String> {
     let mut groups = values(groups);
     if is_entra {
         // As Entra ID writes them: they are compared with what it answers.
-        groups.iter_mut().for_each(|id| id.make_ascii_lowercase());
+        for id in &mut groups {
+            id.make_ascii_lowercase();
+        }
     }
     groups
 }
