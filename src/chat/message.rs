@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-/// Where a message stands; given out by [`Chat::post`], kept by the workflow.
+/// Where a message stands; given out by [`crate::chat::Chat::post`], kept by the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MessageRef {
     /// The channel's id.

@@ -6,8 +6,8 @@
 //! immutable ids, and only to the configured cloud.
 //!
 //! What Microsoft does not document is right here either way, and the log says which way it went: whether sign-in
-//! dates can be had in an advanced query ([`list`]), and whether the audit log keeps the names of our calls
-//! ([`changes`]).
+//! dates can be had in an advanced query (`list.rs`), and whether the audit log keeps the names of our calls
+//! (`changes.rs`).
 
 mod auth;
 mod call_id;
