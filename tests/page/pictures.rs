@@ -107,7 +107,7 @@ async fn pictures_of_exemptions() {
         page.say("/inactive-contractors exemptions").await;
         page.see_words("#messages li.ephemeral:last-child", "granted by people").await;
         page.say(&format!("/inactive-contractors why {CHIDI}")).await;
-        page.see_words("#messages li.ephemeral:last-child", "not proposed while").await;
+        page.see_words("#messages li.ephemeral:last-child", "is exempt (exemption").await;
         calm(page).await;
         page.shoot("#channel", "exemption.png").await;
     })
