@@ -28,7 +28,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Returns somebody of whom nothing but the id is known.
+    /// Returns a person known by their id alone.
     pub fn unknown(id: &str) -> Person {
         Person { id: id.to_owned(), name: String::new(), email: None, person_id: None }
     }

@@ -4,6 +4,7 @@
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
 pub mod entra;
+mod json;
 pub mod okta;
 pub mod providers;
 mod skew;

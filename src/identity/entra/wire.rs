@@ -16,7 +16,7 @@ use serde_json_borrow::Value;
 
 use crate::domain::account::{Account, AccountId, AccountStatus, NotSuspendable, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, json};
 
 use super::search::{EXTENSIONS, is_extension};
 
@@ -33,22 +33,22 @@ pub(super) struct Object {
     kind: String,
 }
 
-impl Object {
-    /// Whether Graph calls it `#microsoft.graph.{name}`.
-    fn is_a(&self, name: &str) -> bool {
-        self.kind.rsplit('.').next() == Some(name)
-    }
+/// Returns whether Graph's type is `#microsoft.graph.{name}`.
+fn is_a(kind: &str, name: &str) -> bool {
+    kind.rsplit('.').next() == Some(name)
+}
 
+impl Object {
     pub(super) fn is_person(&self) -> bool {
-        self.is_a("user") || self.is_a(AGENT)
+        is_a(&self.kind, "user") || is_a(&self.kind, AGENT)
     }
 
     pub(super) fn is_group(&self) -> bool {
-        self.is_a("group")
+        is_a(&self.kind, "group")
     }
 
     pub(super) fn is_role(&self) -> bool {
-        self.is_a("directoryRole")
+        is_a(&self.kind, "directoryRole")
     }
 }
 
@@ -125,7 +125,7 @@ impl<'a> User<'a> {
 
     /// Returns whether it is the account of an AI agent.
     pub(super) fn is_agent(&self) -> bool {
-        self.value("@odata.type").as_str().is_some_and(|kind| kind.rsplit('.').next() == Some(AGENT))
+        self.value("@odata.type").as_str().is_some_and(|kind| is_a(kind, AGENT))
     }
 
     /// Returns whether it has any sign-in date.
@@ -298,17 +298,7 @@ fn june_2018() -> DateTime<Utc> {
 
 /// A date with or without a value.
 pub(super) fn reading(value: &Value<'_>) -> Reading {
-    match value {
-        Value::Null => Reading::Never,
-        Value::Str(text) if text == NO_DATE => Reading::Never,
-        Value::Str(text) => match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => Reading::At(at.to_utc()),
-            Err(_) => Reading::Unreadable("is not a date".into()),
-        },
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Reading::Unreadable("is not a date".into())
-        }
-    }
+    if value.as_str() == Some(NO_DATE) { Reading::Never } else { json::reading(value) }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 //! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
 //! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
 
-use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json_borrow::Value;
 
 use crate::domain::account::{Account, AccountId, AccountStatus, NotSuspendable, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
 use crate::identity::IdentityError;
+use crate::identity::json::reading;
 
 use super::paging::Links;
 
@@ -214,19 +214,6 @@ fn status(value: &Value<'_>) -> AccountStatus {
 /// A date that Okta always sends, if only as null: its absence means that we asked wrongly or were shown a part.
 fn needed(value: Option<&Value<'_>>) -> Reading {
     value.map_or_else(|| Reading::Unreadable("was not sent".into()), reading)
-}
-
-fn reading(value: &Value<'_>) -> Reading {
-    match value {
-        Value::Null => Reading::Never,
-        Value::Str(text) => match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => Reading::At(at.to_utc()),
-            Err(_) => Reading::Unreadable("is not a date".into()),
-        },
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Reading::Unreadable("is not a date".into())
-        }
-    }
 }
 
 #[cfg(test)]
